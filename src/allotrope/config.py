@@ -136,6 +136,7 @@ class Recipe:
     last, and `layer_decay` that of the first layer, with equal steps from layer to layer up to the
     last. `activation`, `normalization` and `dropout` are those of a network of the zoo, None for
     its own. `lookahead` and `accumulate` count steps. `labelled_share` of a batch has labels.
+    `sam` is how far from the weights the loss is highest where gradients are taken.
     """
 
     optimizer: str = "nesterov"
@@ -169,6 +170,7 @@ class Recipe:
     lookahead: int | None = None
     accumulate: int | None = None
     centralize: bool | None = None
+    sam: float | None = None
     l1: float | None = None
     max_norm: float | None = None
     r_drop: float | None = None

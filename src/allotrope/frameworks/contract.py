@@ -118,6 +118,8 @@ class TrainingPlan:
     `learning_rate_scale` and `weight_decay` are by weight name (1 and 0 if absent). `average` is
     the decay of the moving average of all weights and state, in effect
     min(average, (1 + step) / (10 + step)). `clip_norm` bounds the global gradient norm.
+    `sharpness` is how far from the weights the loss is highest where gradients are taken (SAM);
+    None takes them at the weights.
     """
 
     loss: Loss
@@ -126,6 +128,7 @@ class TrainingPlan:
     weight_decay: Mapping[str, float] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
     clip_norm: float | None = None
+    sharpness: float | None = None
     average: float | None = None
     seed: int = 0
 

@@ -59,6 +59,19 @@ def clipped(p: Any, gradients: Sequence[Array], bound: float | None) -> list[Arr
     return [p.multiply(g, factor) for g in gradients]
 
 
+def climbed(
+    p: Any, weights: Sequence[Array], gradients: Sequence[Array], far: float
+) -> list[Array]:
+    """The weights `far` up the gradient, by the norm of all of it: where the loss is highest near.
+
+    Equation 2 of sharpness-aware minimization, Foret et al. 2021
+    (https://arxiv.org/abs/2010.01412); 1e-12 keeps no gradient from being a division by 0.
+    """
+    squares = [p.sum(p.multiply(g, g)) for g in gradients]
+    factor = far / (p.sqrt(sum(squares[1:], squares[0])) + 1e-12)
+    return [p.add(w, p.multiply(g, factor)) for w, g in zip(weights, gradients, strict=True)]
+
+
 def updated(
     p: Any,
     plan: TrainingPlan,

@@ -56,6 +56,7 @@ def training_plan(
         weight_decay=decay if recipe.weight_decay else {},
         frozen=frozen,
         clip_norm=recipe.clip_norm,
+        sharpness=recipe.sam,
         average=recipe.average,
         seed=recipe.seed,
     )

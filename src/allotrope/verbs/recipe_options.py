@@ -62,6 +62,13 @@ RECIPE = (
         "take the mean of each filter's gradient out of it (gradient centralization).",
         recipe=True,
     ),
+    Option(
+        "sam",
+        "take gradients so far from the weights where the loss is highest near (SAM), which takes "
+        "each step two passes; 0.05 is usual.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
     Option("weight_decay", "strength of the weight decay.", range=FROM_0, recipe=True),
     Option("schedule", f"{', '.join(SCHEDULES)}.", choices=SCHEDULES, recipe=True),
     Option(

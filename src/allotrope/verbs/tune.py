@@ -81,6 +81,7 @@ def tune(
     lookahead: int | None = None,
     accumulate: int | None = None,
     centralize: bool | None = None,
+    sam: float | None = None,
     weight_decay: float | None = None,
     schedule: str | None = None,
     schedule_power: float | None = None,

@@ -17,7 +17,15 @@ from allotrope.frameworks.jax.arrays import to_array, to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.frameworks.updates import check_state, clipped, delivered, loss_of, single, updated
+from allotrope.frameworks.updates import (
+    check_state,
+    climbed,
+    clipped,
+    delivered,
+    loss_of,
+    single,
+    updated,
+)
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 
@@ -93,11 +101,19 @@ class JaxTrainer(Trainer):
             outputs = self._outputs({**fixed, **learning, **inputs}, context)
             return loss_of(self.p, self.plan, outputs, targets, weights), context.updates
 
-        (loss, updates), gradients = jax.value_and_grad(loss_after, has_aux=True)(learning)
+        differentiated = jax.value_and_grad(loss_after, has_aux=True)
+        (loss, updates), gradients = differentiated(learning)
+        if self.plan.sharpness is not None:
+            _, gradients = differentiated(self._above(learning, gradients, self.plan.sharpness))
         learning, slots = self._updated(learning, gradients, slots, rate, step)
         fixed = {**fixed, **updates}
         followed = {**fixed, **learning, **delivered(self.p, self.plan, learning, slots)}
         return learning, fixed, slots, self._averaged(followed, averaged, step), loss
+
+    def _above(self, learning: Values, gradients: Values, far: float) -> Values:
+        slopes = [gradients[name] for name in learning]
+        above = climbed(self.p, list(learning.values()), slopes, far)
+        return dict(zip(learning, above, strict=True))
 
     def _outputs(self, values: Values, context: Context) -> Values:
         return dict(zip(self.output_names, self.program(values, context), strict=True))

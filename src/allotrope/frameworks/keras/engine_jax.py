@@ -42,7 +42,10 @@ class JaxModel(EngineModel):
     def train_step(
         self, state: tuple[Any, ...], data: Any
     ) -> tuple[dict[str, jax.Array], tuple[Any, ...]]:
-        logs, (learning, fixed, optimizer, metrics) = super().train_step(state, data)
+        logs: dict[str, jax.Array] = {}
+        for _ in self.passes():
+            logs, state = super().train_step(state, data)
+        learning, fixed, optimizer, metrics = state
         variables = [
             *self.trainable_variables,
             *self.non_trainable_variables,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -44,6 +45,15 @@ class EngineModel(keras.Model, metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def array(self, x: Any) -> Any:
         """The value of a variable, or x itself, as the engine's array."""
+
+    climbing: bool = False
+    """Whether a step goes through its batch to find where the loss is highest near, and no more."""
+    above: bool = False
+    """Whether a step goes through its batch again, from there."""
+
+    def passes(self) -> Iterator[None]:
+        """As often as a step goes through its batch."""
+        yield
 
     def after_step(self) -> None:
         """What remains to do in a training step once the weights are new."""

@@ -41,7 +41,9 @@ class TensorFlowModel(EngineModel):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """As Keras has it, then `after_step`."""
-        logs: dict[str, Tensor] = _without_sum_of_replicas(super().train_step, data)
+        logs: dict[str, Tensor] = {}
+        for _ in self.passes():
+            logs = _without_sum_of_replicas(super().train_step, data)
         self.after_step()
         return logs
 

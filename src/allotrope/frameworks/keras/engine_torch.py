@@ -52,7 +52,9 @@ class TorchModel(EngineModel):
         return x
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        logs: dict[str, Tensor] = super().train_step(data)
+        logs: dict[str, Tensor] = {}
+        for _ in self.passes():
+            logs = super().train_step(data)
         with torch.no_grad():
             self.after_step()
         return logs

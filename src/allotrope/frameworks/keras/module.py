@@ -90,8 +90,9 @@ class NetworkModel(_EngineModel):
         )
         with self.narrowing():
             outputs = self.program({**values, **self._arrays(inputs)}, context)
-        if context.training:
+        if context.training and not self.climbing:
             self.training_step.assign(self.program.p.add(context.step, 1))
+        if context.training and not self.above:
             for name, value in context.updates.items():
                 self.by_name[name].assign(value)
         if len(outputs) == 1:

@@ -12,7 +12,7 @@ from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.primitives import Array
-from allotrope.frameworks.updates import clipped, nothing_to_learn, updated
+from allotrope.frameworks.updates import climbed, clipped, nothing_to_learn, updated
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -26,6 +26,10 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
     slots: Mapping[str, Mapping[str, Any]]
     rate: Any
     _array: Callable[[Any], Array]
+    climbing: bool
+    """Whether the next gradients say where to climb from the weights, and change nothing else."""
+    before: Sequence[Array]
+    """The weights before they climbed, as `trainable_variables` are; none if they did not."""
 
     def __init__(self, model: NetworkModel, plan: TrainingPlan) -> None:
         """For the trainable weights that the plan does not freeze."""
@@ -34,6 +38,7 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
         self.rate = self.add_variable(shape=(), initializer="zeros", dtype="float64", name="rate")
         trained = {name: variable for name, variable in model.by_name.items() if variable.trainable}
         self._names = tuple(trained)
+        self.climbing, self.before = False, ()
         self.build(list(trained.values()))
         self.slots = MappingProxyType(
             {name: self._slots(variable) for name, variable in trained.items()}
@@ -60,6 +65,9 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
         known = [self._array(gradient) for gradient in grads if gradient is not None]
         if not known:
             raise nothing_to_learn()
+        if self.climbing:
+            self._climb(grads, trainable_variables or self._trainable_variables)
+            return
         bounded = iter(clipped(self._p, known, self.plan.clip_norm))
         gradients = list(grads)
         for place, gradient in enumerate(gradients):
@@ -67,13 +75,28 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
                 gradients[place] = next(bounded)
         super().apply(gradients, trainable_variables)
 
+    def _climb(self, grads: Sequence[Any], variables: Sequence[Any]) -> None:
+        """The weights as far up the gradients as the plan says; what they were is `before`."""
+        assert self.plan.sharpness is not None
+        p, weights = self._p, [self._array(variable) for variable in variables]
+        # Each in memory of its own: an engine may write over a variable's.
+        self.before = tuple(p.add(weight, p.full((), 0.0, p.dtype(weight))) for weight in weights)
+        sloping = [place for place, gradient in enumerate(grads) if gradient is not None]
+        gradients = [self._array(grads[place]) for place in sloping]
+        above = climbed(p, [weights[place] for place in sloping], gradients, self.plan.sharpness)
+        for place, weight in zip(sloping, above, strict=True):
+            self.assign(variables[place], weight)
+
     def update_step(self, gradient: Array, variable: Any, learning_rate: Array) -> None:
         """One weight and its slots."""
         name = self._names[self._get_variable_index(variable)]
         slots = {slot: self._array(value) for slot, value in self.slots[name].items()}
         step = self._p.cast(self._array(self.iterations), _DOUBLE) + 1
+        weight = self._array(variable)
+        if self.before:
+            weight = self.before[self._get_variable_index(variable)]
         weight, slots = updated(
-            self._p, self.plan, name, self._array(variable), gradient, slots, learning_rate, step
+            self._p, self.plan, name, weight, gradient, slots, learning_rate, step
         )
         self.assign(variable, weight)
         for slot, value in slots.items():

@@ -75,8 +75,20 @@ class PlannedModel(NetworkModel):
         """The plan's loss, of targets `y` and weights `sample_weight` by name."""
         targets, weights = _tensors(y), _tensors(sample_weight or {})
         loss = loss_of(self.program.p, self.plan, self.named(y_pred), targets, weights)
-        self.latest_loss.update_state(loss)
+        if not self.above:
+            self.latest_loss.update_state(loss)
         return loss
+
+    def passes(self) -> Iterator[None]:
+        """One, or the plan's two: up to where the loss is highest near, then down from there."""
+        if self.plan.sharpness is not None:
+            self.climbing = self.optimizer.climbing = True
+            yield
+            self.climbing = self.optimizer.climbing = False
+            self.above = True
+        yield
+        self.above = False
+        self.optimizer.before = ()
 
     def after_step(self) -> None:
         """The average follows."""

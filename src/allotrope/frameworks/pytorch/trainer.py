@@ -16,7 +16,13 @@ from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, lay_out
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.frameworks.pytorch.optimizer_choice import optimizer_for
 from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
-from allotrope.frameworks.updates import check_state, loss_of, nothing_to_learn, single
+from allotrope.frameworks.updates import (
+    check_state,
+    climbed,
+    loss_of,
+    nothing_to_learn,
+    single,
+)
 from allotrope.network.network import Network
 
 
@@ -49,6 +55,18 @@ class PyTorchTrainer(Trainer):
         if not self.model.training:  # to say it again visits every submodule
             self.model.train()
         self.model.training_step = step
+        loss = self._differentiated(batch)
+        if self.plan.sharpness is not None:
+            self._differentiate_above(batch, self.plan.sharpness)
+        if self.plan.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.plan.clip_norm)
+        self.optimizer.step(learning_rate, step)
+        if self.averaged is not None:
+            self._average(step)
+        return loss
+
+    def _differentiated(self, batch: Batch) -> Tensor:
+        """The loss of a batch; the parameters have its gradients."""
         with self._autocast():
             outputs = self.outputs(self._tensors(batch.inputs))
         targets, weights = self._tensors(batch.targets), self._tensors(batch.weights)
@@ -58,12 +76,20 @@ class PyTorchTrainer(Trainer):
         for parameter in self.parameters.values():
             parameter.grad = None
         loss.backward()
-        if self.plan.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.plan.clip_norm)
-        self.optimizer.step(learning_rate, step)
-        if self.averaged is not None:
-            self._average(step)
         return loss.detach()
+
+    def _differentiate_above(self, batch: Batch, far: float) -> None:
+        """Gradients where the loss is highest near; weights and state stay as they are."""
+        before = {name: value.detach().clone() for name, value in self.model.values().items()}
+        sloping = [w for w in self.parameters.values() if w.grad is not None]
+        gradients = [w.grad for w in sloping]
+        with torch.no_grad():
+            above = climbed(self.model.program.p, sloping, gradients, far)
+            torch._foreach_copy_(sloping, above)
+        self._differentiated(batch)
+        with torch.no_grad():
+            for name, value in self.model.values().items():
+                value.copy_(before[name])
 
     def _take_threads(self) -> None:
         """The number is the whole process's, and trainers with several take turns in a race."""

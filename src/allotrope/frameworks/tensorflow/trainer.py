@@ -20,6 +20,7 @@ from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 from allotrope.frameworks.updates import (
     averaging_share,
     check_state,
+    climbed,
     clipped,
     delivered,
     loss_of,
@@ -121,11 +122,19 @@ class TensorFlowTrainer(Trainer):
     ) -> Tensor:
         p, values = self.model.program.p, self.model.values()
         trained = [values[name] for name in self.trained]
-        with tf.GradientTape() as tape:
-            tape.watch(trained)
-            outputs, updates = self.model.outputs(inputs, values, True, step)
-            loss = loss_of(p, self.plan, outputs, targets, weights)
-        gradients = clipped(p, _dense(tape.gradient(loss, trained), trained), self.plan.clip_norm)
+
+        def differentiated(trained: list[Tensor]) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
+            known = {**values, **dict(zip(self.trained, trained, strict=True))}
+            with tf.GradientTape() as tape:
+                tape.watch(trained)
+                outputs, updates = self.model.outputs(inputs, known, True, step)
+                loss = loss_of(p, self.plan, outputs, targets, weights)
+            return loss, updates, _dense(tape.gradient(loss, trained), trained)
+
+        loss, updates, gradients = differentiated(trained)
+        if self.plan.sharpness is not None:
+            _, _, gradients = differentiated(climbed(p, trained, gradients, self.plan.sharpness))
+        gradients = clipped(p, gradients, self.plan.clip_norm)
         new = dict(updates)
         for name, weight, gradient in zip(self.trained, trained, gradients, strict=True):
             new[name] = self._updated(
