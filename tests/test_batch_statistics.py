@@ -8,7 +8,7 @@ import pytest
 from allotrope.frameworks import framework as find_framework
 from allotrope.network import zoo
 from allotrope.network.rewriting.rewriter import Rewriter
-from allotrope.shrinking.batch_statistics import with_new_statistics
+from allotrope.training.batch_statistics import with_new_statistics
 from planned import of_digits
 
 

@@ -17,6 +17,7 @@ from allotrope.progress import Progress
 from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
+from allotrope.training.tail_mean import SAMPLES
 from allotrope.training.underway import Intervals
 from alone import alone, outcome_alone
 from planned import of_digits
@@ -284,3 +285,34 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network
     trained = train(network, digits, recipe, SETTINGS, **options)
     assert trained.stopped == "finished"
     assert any("damaged" in line for line in show.lines)
+
+
+class InterruptingTail(Watching):
+    """Presses Ctrl-C in the last tenth of a training."""
+
+    def step(self, tick):
+        super().step(tick)
+        if tick.fraction > 0.9:
+            signal.raise_signal(signal.SIGINT)
+
+
+@alone
+def test_the_mean_of_the_last_weights_is_validated_and_survives_a_kill(digits, network, tmp_path):
+    """Stochastic weight averaging: the rate is held, and what is resumed ends in the same bits."""
+    recipe = replace(RECIPE, average=None, swa=True, epochs=2.0)
+    show = Watching()
+    whole = train(network, digits, recipe, SETTINGS, progress=show)
+    assert [row["epoch"] for row in whole.history] == [1.0, 2.0, 2.0]
+    held = [row["learning_rate"] for row in whole.history[1:]]
+    assert held[0] == held[1] == pytest.approx(0.2 * 0.25 / 0.8)
+    (line,) = [line for line in show.lines if "SWA" in line]
+    assert ("kept" in line) == (whole.best is whole.history[-1])
+    halted = InterruptingTail()
+    at_once = Intervals(looks=0.0, ticks=0.0)
+    recorded = {"folder": tmp_path, "progress": halted, "intervals": at_once}
+    assert train(network, digits, recipe, SETTINGS, **recorded).stopped == "interrupted"
+    assert 0 < read(tmp_path / "checkpoints" / LAST).record["state"]["averaged"] < SAMPLES
+    resumed = train(network, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
+    assert same_weights(whole, resumed)
+    again = train(network, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
+    assert again.history == resumed.history

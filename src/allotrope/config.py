@@ -127,9 +127,10 @@ class Recipe:
     weight. `warmup` and `step_at` are fractions of the training; `epochs` may be fractional;
     `budget` is in seconds and, where given, ends the training (the schedule follows whichever of
     the two is nearer its end). The warm-up begins at `start_fraction` of the learning rate, and the
-    schedule ends at `final_fraction`. `schedule_power` is of polynomial, `cycles` of cosines with
-    restarts; `plateau_patience` counts validations that are not the best. `average` is the
-    decay per step of the exponential moving average of the weights, None for none. `loss` may name
+    schedule ends at `final_fraction` of it. `schedule_power` is of polynomial, `cycles` of cosines
+    with restarts; `plateau_patience` counts validations that are not the best. `average` is the
+    decay per step of the exponential moving average of the weights, None for none. `swa` holds the
+    learning rate in the last quarter and delivers the mean of the weights of that. `loss` may name
     one for each kind of task, with commas between them. `task_weights`: what each of several tasks
     counts is `fixed`, or `learned` by its uncertainty. `bias_scale` multiplies the learning rate of
     normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all layers but the
@@ -179,6 +180,7 @@ class Recipe:
     drop_connect: float | None = None
     stochastic_depth: float | None = None
     average: float | None = None
+    swa: bool | None = None
     augmentation: str = "light"
     flip: bool | None = None
     mixup: float | None = None

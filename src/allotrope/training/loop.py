@@ -16,6 +16,7 @@ from allotrope.training.interruption import Interruption
 from allotrope.training.saving import Saving
 from allotrope.training.schedules import learning_rate
 from allotrope.training.state import Row
+from allotrope.training.tail_mean import put_in
 from allotrope.training.teach import Teaching
 from allotrope.training.underway import Intervals, Underway
 from allotrope.training.validation import Validation
@@ -115,11 +116,35 @@ class _Training:
                 # Ctrl-C wants an end: one more validation only if there is nothing to give back.
                 if stopped != "interrupted" or not self._has_gained():
                     self.validation.validate()
+                if stopped != "interrupted":
+                    self._average_the_tail()
             except TrainingError:
                 self.saving.save_best()
                 raise
             self.saving.save()
         return stopped
+
+    def _average_the_tail(self) -> None:
+        """Validates the mean of the last weights, once: it is delivered if it is the best."""
+        underway = self.underway
+        if underway.tail is None or underway.state.averaged < 1:
+            return
+        mean = underway.tail.network(underway.network, underway.batches, underway.framework)
+        put_in(underway.trainer, mean)
+        count, underway.state.averaged = underway.state.averaged, -1
+        self.validation.validate(anew=True)
+        better = underway.state.best is underway.state.history[-1]
+        underway.show.say(
+            f"the mean of the weights at {count} places of the last quarter (SWA) is "
+            + ("the best on validation data: it is kept" if better else "not better: it is left")
+        )
+
+    def _take_for_the_tail(self) -> None:
+        """The weights as they are, if the mean of the last ones is to have them."""
+        underway = self.underway
+        if underway.tail is not None and underway.tail.is_due(underway.pace.progress):
+            underway.tail.take(underway.trainer.weights())
+            underway.state.averaged = underway.tail.count
 
     def _has_gained(self) -> bool:
         """Whether some validation gave weights that are better than those of the start."""
@@ -153,6 +178,7 @@ class _Training:
         # The loss is not waited for: the device works on while the next batch is made.
         self.watch.step(underway.taught(batch))
         self.watch.look_if_due()
+        self._take_for_the_tail()
         if self.validation.is_due:
             self.validation.validate()
         if self.saving.is_due:

@@ -26,12 +26,15 @@ class Pace:
         elapsed: float = 0.0,
         progress: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        last: int = 1,
     ) -> None:
         """`steps` in all, None for no such limit.
 
+        What comes after the last step takes as long as so many validations, `last`.
+
         `elapsed` seconds and `progress` are those of the part before a resume.
         """
-        self._steps, self._budget, self._clock = steps, budget, clock
+        self._steps, self._budget, self._clock, self._last = steps, budget, clock, last
         self._started = clock() - elapsed
         self._first = elapsed
         self._before = self.progress = progress
@@ -51,7 +54,7 @@ class Pace:
         """
         if self._budget is None:
             return math.inf
-        return self._budget - 1.1 * (self.evaluation or 0.0)
+        return self._budget - 1.1 * self._last * (self.evaluation or 0.0)
 
     def first_step_done(self) -> None:
         """The clock's share of progress begins here."""

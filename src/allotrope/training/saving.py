@@ -12,6 +12,7 @@ from allotrope.errors import RunFolderError, UsageError
 from allotrope.run_words import in_examples
 from allotrope.training.checkpoints import Checkpoint, Checkpoints
 from allotrope.training.state import Row, State
+from allotrope.training.tail_mean import PREFIX
 from allotrope.training.underway import Intervals, Underway
 from allotrope.training.watch import Watch
 
@@ -50,7 +51,10 @@ class Saving:
         started = time.monotonic()
         # The best first: a kill in between leaves a `last` that makes the same best again.
         self.save_best()
-        checkpoints.save_last(Checkpoint(self._underway.trainer.state(), self._record()))
+        arrays = self._underway.trainer.state()
+        if self._underway.tail is not None:
+            arrays |= self._underway.tail.arrays()
+        checkpoints.save_last(Checkpoint(arrays, self._record()))
         self._saved = time.monotonic()
         self._watch.begin()
         self._cost = self._saved - started
@@ -84,8 +88,11 @@ class Saving:
         if last is None:
             raise _nothing_to_resume(f"there is no checkpoint in {checkpoints.folder}")
         _check_recipe(underway.recipe, last.record["recipe"])
-        underway.trainer.load_state(last.arrays)
         underway.state = State(**in_examples(last.record["state"]))
+        trained = {name: x for name, x in last.arrays.items() if not name.startswith(PREFIX)}
+        underway.trainer.load_state(trained)
+        if underway.tail is not None:
+            underway.tail.restore(last.arrays, underway.state.averaged)
         saved = last.record["pace"]
         underway.pace = underway.pace_from(saved["elapsed"], saved["progress"])
         underway.pace.evaluating = saved["evaluating"]

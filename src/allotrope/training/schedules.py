@@ -9,6 +9,8 @@ from allotrope.config import Recipe
 from allotrope.errors import unknown_name
 from allotrope.recipe_choices import SCHEDULES
 
+TAIL = 0.75
+"""The progress from which on stochastic weight averaging holds the rate, as in its paper."""
 LEAST_END = 0.01
 """An exponential ends at this fraction if the recipe ends at 0, where none ever comes."""
 FLAT = 0.75
@@ -27,6 +29,9 @@ def learning_rate(recipe: Recipe, progress: float, plateaus: int = 0) -> float:
     if recipe.schedule not in _AFTER_WARMUP:
         raise unknown_name("schedule", recipe.schedule, SCHEDULES)
     progress = min(max(progress, 0.0), 1.0)
+    if recipe.swa:
+        # The weights wander about one place, and their mean is what is delivered.
+        progress = min(progress, TAIL)
     if progress < recipe.warmup:
         return recipe.learning_rate * (
             recipe.start_fraction + (1 - recipe.start_fraction) * progress / recipe.warmup

@@ -18,7 +18,8 @@ class State:
     `examples` and `training_seconds` leave out the first step and validations.
 
     `evaluated_at` is the progress of the last validation, `without_improvement` how many there were
-    since the best.
+    since the best. `averaged` is how many weights of the tail are in their mean, -1 once it is
+    validated.
     """
 
     step: int = 0
@@ -27,6 +28,7 @@ class State:
     best: Row | None = None
     without_improvement: int = 0
     evaluated_at: float = 0.0
+    averaged: int = 0
     examples: int = 0
     training_seconds: float = 0.0
     examples_before: int = 0

@@ -20,6 +20,7 @@ from allotrope.training.checkpoints import BEST, Checkpoints
 from allotrope.training.learner import trainer_for, unmixed
 from allotrope.training.pace import Pace
 from allotrope.training.state import State
+from allotrope.training.tail_mean import TailMean
 from allotrope.training.teach import Teaching
 from allotrope.training.window import SECONDS_BETWEEN_LOOKS
 
@@ -37,6 +38,7 @@ class Underway:
     """A training that is under way: who learns what from which batches, and how far it is.
 
     `rate` is the learning rate of the last step, `best_weights` are those of the best validation.
+    `tail` is the mean of the last weights, if the recipe asks for it.
     """
 
     def __init__(
@@ -63,13 +65,17 @@ class Underway:
         self.state = State()
         self.rate = 0.0
         self.best_weights: dict[str, np.ndarray] = {}
+        self.network, self.framework = network, framework
+        self.tail = TailMean() if recipe.swa else None
 
     def pace_from(self, elapsed: float = 0.0, progress: float = 0.0) -> Pace:
         """The clock of a training that has already come so far."""
         steps = None
         if self.recipe.epochs is not None:
             steps = max(1, round(self.recipe.epochs * self.batches.steps_per_epoch))
-        return Pace(steps, self.recipe.budget, elapsed=elapsed, progress=progress)
+        # Of the mean of the tail there are statistics and a validation more.
+        last = 3 if self.recipe.swa else 1
+        return Pace(steps, self.recipe.budget, elapsed=elapsed, progress=progress, last=last)
 
     def taught(self, batch: Batch) -> Batch:
         """The batch as the teacher gives it, if there is one; twice if halves are to agree."""

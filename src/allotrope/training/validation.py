@@ -40,10 +40,13 @@ class Validation:
             return 0
         return plateaus(map(self._standing, history), recipe.plateau_patience)
 
-    def validate(self) -> None:
-        """A row more for the history, unless this step has one. Raises: TrainingError."""
+    def validate(self, anew: bool = False) -> None:
+        """A row more for the history, unless this step has one.
+
+        `anew`: also then, as the weights are others. Raises: TrainingError.
+        """
         state = self._underway.state
-        if state.history and state.history[-1]["step"] == state.step:
+        if not anew and state.history and state.history[-1]["step"] == state.step:
             return
         # Losses belong to the row of the steps before, and their time is not a validation's.
         self._watch.look()

@@ -106,6 +106,7 @@ def fit(
     mixup: float | None = None,
     clip_norm: float | None = None,
     average: float | None = None,
+    swa: bool | None = None,
     patience: int | None = None,
     l1: float | None = None,
     max_norm: float | None = None,

@@ -145,6 +145,12 @@ RECIPE = (
         recipe=True,
     ),
     Option(
+        "swa",
+        "hold the learning rate in the last quarter, and deliver the mean of the weights of that "
+        "if it is the best (stochastic weight averaging).",
+        recipe=True,
+    ),
+    Option(
         "patience",
         "stop after this many validations without improvement.",
         range=ABOVE_0,

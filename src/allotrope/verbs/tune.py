@@ -108,6 +108,7 @@ def tune(
     dropout: float | None = None,
     clip_norm: float | None = None,
     average: float | None = None,
+    swa: bool | None = None,
     patience: int | None = None,
     new_head: bool = False,
     freeze: Sequence[str] = (),

@@ -12,8 +12,8 @@ from typing import Any
 from allotrope.config import Recipe
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrinking.batch_statistics import with_new_statistics
 from allotrope.shrinking.choose_widths import Prediction
+from allotrope.training.batch_statistics import with_new_statistics
 from allotrope.verbs.pipeline.competitors import (
     PART,
     Competitor,

@@ -12,9 +12,9 @@ from allotrope.data.examples import Data
 from allotrope.frameworks.contract import Arrays
 from allotrope.network.network import Network
 from allotrope.progress import Progress
-from allotrope.shrinking.batch_statistics import with_new_statistics
 from allotrope.shrinking.distill import answers_in, distillation
 from allotrope.tasks.contract import Answers
+from allotrope.training.batch_statistics import with_new_statistics
 from allotrope.training.greedy_selection import standing
 from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
