@@ -174,6 +174,7 @@ class Recipe:
     sam: float | None = None
     l1: float | None = None
     max_norm: float | None = None
+    weight_standardization: bool | None = None
     r_drop: float | None = None
     spatial_dropout: float | None = None
     drop_block: float | None = None

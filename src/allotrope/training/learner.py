@@ -12,8 +12,10 @@ from allotrope.inputs.mixture import Mixture
 from allotrope.network.network import Network
 from allotrope.network.rewriting.blending import with_blending
 from allotrope.network.rewriting.dropping import Dropping, with_dropping
+from allotrope.network.rewriting.standardizing import with_standardized_filters
 from allotrope.tasks.agreeing_halves import agreeing_loss
 from allotrope.training.plan import plan_for
+from allotrope.training.standardized_trainer import StandardizedTrainer
 
 
 def trainer_for(
@@ -38,18 +40,25 @@ def trainer_for(
         plan = replace(plan, loss=loss)
     if recipe.r_drop:
         plan = replace(plan, loss=agreeing_loss(plan.loss, data.tasks, recipe.r_drop))
-    return framework.trainer(training_form(network, data, recipe), plan, settings)
+    trainer = framework.trainer(training_form(network, data, recipe), plan, settings)
+    if recipe.weight_standardization:
+        return StandardizedTrainer(trainer, network)
+    return trainer
 
 
 def training_form(network: Network, data: Data, recipe: Recipe) -> Network:
     """The network as it takes the batches of `Batches(data, recipe)`, and drops what is dropped.
 
-    Itself if nothing is mixed or dropped by more than single features.
+    With standardized filters, if the recipe asks for them. Itself if nothing is mixed or dropped by
+    more than single features.
 
     Raises: UsageError if it cannot blend what they leave to it, or has nothing to drop so.
     """
     blending = with_blending(network, Mixing(data.inputs, recipe).within)
-    return with_dropping(blending, dropping_of(recipe))
+    dropping = with_dropping(blending, dropping_of(recipe))
+    if recipe.weight_standardization:
+        return with_standardized_filters(dropping)
+    return dropping
 
 
 def dropping_of(recipe: Recipe) -> Dropping:

@@ -129,7 +129,7 @@ class _Training:
         underway = self.underway
         if underway.tail is None or underway.state.averaged < 1:
             return
-        mean = underway.tail.network(underway.network, underway.batches, underway.framework)
+        mean = underway.tail.network(underway.form, underway.batches, underway.framework)
         put_in(underway.trainer, mean)
         count, underway.state.averaged = underway.state.averaged, -1
         self.validation.validate(anew=True)

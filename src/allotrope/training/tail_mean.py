@@ -60,9 +60,8 @@ class TailMean:
 
     def network(self, network: Network, batches: Batches, framework: str) -> Network:
         """The network with the mean, and with statistics that are of its own layers."""
-        mean = network.with_weights(
-            {name: self._mean[name].astype(x.dtype) for name, x in network.weights.items()}
-        )
+        own = {name: self._mean[name].astype(x.dtype) for name, x in network.weights.items()}
+        mean = network.with_weights(own)
         names = [value.name for value in mean.inputs]
         return with_new_statistics(mean, _first(batches, names), framework)
 

@@ -17,7 +17,7 @@ from allotrope.progress import Progress
 from allotrope.tasks.agreeing_halves import doubled
 from allotrope.tasks.several import trained_by
 from allotrope.training.checkpoints import BEST, Checkpoints
-from allotrope.training.learner import trainer_for, unmixed
+from allotrope.training.learner import trainer_for, training_form, unmixed
 from allotrope.training.pace import Pace
 from allotrope.training.state import State
 from allotrope.training.tail_mean import TailMean
@@ -38,6 +38,7 @@ class Underway:
     """A training that is under way: who learns what from which batches, and how far it is.
 
     `rate` is the learning rate of the last step, `best_weights` are those of the best validation.
+    `form` is the network in the form that trains.
     `tail` is the mean of the last weights, if the recipe asks for it.
     """
 
@@ -65,7 +66,7 @@ class Underway:
         self.state = State()
         self.rate = 0.0
         self.best_weights: dict[str, np.ndarray] = {}
-        self.network, self.framework = network, framework
+        self.form, self.framework = training_form(network, data, recipe), framework
         self.tail = TailMean() if recipe.swa else None
 
     def pace_from(self, elapsed: float = 0.0, progress: float = 0.0) -> Pace:

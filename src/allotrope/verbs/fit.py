@@ -110,6 +110,7 @@ def fit(
     patience: int | None = None,
     l1: float | None = None,
     max_norm: float | None = None,
+    weight_standardization: bool | None = None,
     r_drop: float | None = None,
     spatial_dropout: float | None = None,
     drop_block: float | None = None,

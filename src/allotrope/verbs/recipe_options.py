@@ -169,6 +169,12 @@ RECIPE = (
         recipe=True,
     ),
     Option(
+        "weight_standardization",
+        "compute with filters of mean 0 and deviation 1 (weight standardization), in networks that "
+        "are normalized; it goes well with --normalization group.",
+        recipe=True,
+    ),
+    Option(
         "r_drop",
         "see each example twice, and ask both answers to agree, by so much (R-Drop); 1 is usual.",
         range=ABOVE_0,

@@ -98,6 +98,7 @@ def tune(
     mixup: float | None = None,
     l1: float | None = None,
     max_norm: float | None = None,
+    weight_standardization: bool | None = None,
     r_drop: float | None = None,
     spatial_dropout: float | None = None,
     drop_block: float | None = None,
