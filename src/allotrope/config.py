@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -369,25 +368,6 @@ def parse_cache_size(text: str | float) -> int:
     Raises: UsageError for anything else.
     """
     return 0 if str(text).strip() == "0" else parse_bytes(text)
-
-
-LONGEST_LOOP = "ALLOTROPE_LONGEST_LOOP"
-"""The environment variable that says after how many rounds the loops of a network are taken for
-endless."""
-_ROUNDS = 20_000
-
-
-def longest_loop() -> int:
-    """How often the graphs inside If, Loop and Scan are run in one run of a network, at the most.
-
-    Raises: UsageError where `LONGEST_LOOP` is no count.
-    """
-    said = os.environ.get(LONGEST_LOOP, "")
-    if not said:
-        return _ROUNDS
-    if not said.isdecimal() or int(said) < 1:
-        raise UsageError(f"{LONGEST_LOOP} is '{said}', expected a whole number of 1 or more.")
-    return int(said)
 
 
 def bytes_text(count: float) -> str:

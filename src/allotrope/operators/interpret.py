@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 import allotrope.operators.meanings  # noqa: F401 - fills the table
-from allotrope.config import LONGEST_LOOP, longest_loop
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node
 from allotrope.operators.failure import explained
+from allotrope.operators.longest_loop import LONGEST_LOOP, longest_loop
 from allotrope.operators.memory import bounded
 from allotrope.operators.operator_table import OPERATORS, Operator, qualified
 from allotrope.operators.reuse import fresh, overwrites
