@@ -10,7 +10,7 @@ from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import PRESETS, Augmentation, augmentation_of
 from allotrope.inputs.image.distort import cutout, flip, jitter_color, rotate_and_scale, shift
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.image.mixing import cutmix, mixed
+from allotrope.inputs.image.mixing import cutmix, mixed, mosaic
 from allotrope.inputs.mixture import mixup
 
 
@@ -220,6 +220,21 @@ def test_presets_are_those_of_the_options_and_the_recipe_has_the_last_word():
     assert (own.flip, own.mixup, own.cutmix, own.cutout) == (False, 0.0, 0.5, 0.5)
     with pytest.raises(UsageError, match="Did you mean 'medium'"):
         augmentation_of(Recipe(augmentation="mediun"))
+
+
+def test_a_mosaic_has_parts_of_four_pictures_and_labels_by_area():
+    """Each picture has a colour of its own, so that every pixel says where it is from."""
+    images = np.broadcast_to(np.arange(40, dtype=np.uint8)[:, None, None, None], (40, 9, 7, 3))
+    patchwork = mosaic(40, (9, 7), np.random.default_rng(3), 1.0)
+    made = mixed(images, patchwork)
+    shares = patchwork.targets(np.eye(40, dtype=np.float32))
+    counts = np.stack([np.bincount(each[..., 0].ravel(), minlength=40) for each in made]) / 63
+    np.testing.assert_allclose(counts, shares, atol=1e-6)
+    assert (np.count_nonzero(counts, axis=1) == 4).mean() > 0.4
+    # Parts are taken from anywhere in a picture, as they are.
+    ramp = np.broadcast_to(np.arange(9, dtype=np.uint8)[:, None, None], (40, 9, 7, 1))
+    steps = np.diff(mixed(np.ascontiguousarray(ramp), patchwork)[:, :, 0, 0].astype(int), axis=1)
+    assert (np.count_nonzero(steps != 1, axis=1) <= 1).all() and (steps != 1).any()
 
 
 def test_mixup_and_cutmix_take_turns():

@@ -54,6 +54,16 @@ def data_of(*names):
     return Data("made", tuple(inputs), (task,), dict.fromkeys(SPLITS, Examples(COLUMNS)))
 
 
+def test_a_mosaic_needs_pictures_and_nothing_that_only_two_can_be_blended_of():
+    row, picture = data_of("row").inputs, data_of("above").inputs
+    check_augmentation(row, {"cutmix": 1.0})
+    check_augmentation((*picture, *row), {"mosaic": 0.3})
+    with pytest.raises(UsageError, match="mosaic makes a picture of parts of four"):
+        check_augmentation(row, {"mosaic": 0.3})
+    with pytest.raises(UsageError, match=r"of 'text' \(text\) only two can be blended"):
+        check_augmentation((*picture, Text(name="text", longest=9)), {"mosaic": 0.3})
+
+
 @pytest.mark.parametrize(
     ("names", "may", "said"),
     [
@@ -88,7 +98,7 @@ def test_quantities_are_not_known_to_stay_the_same():
     assert not may and "--flip says that they do" in reason
 
 
-@pytest.mark.parametrize("asked", [{"cutmix": 1.0}, {"flip": True}])
+@pytest.mark.parametrize("asked", [{"mosaic": 0.3}, {"flip": True}])
 def test_what_needs_a_picture_is_refused_if_there_is_none(asked):
     (name,) = asked
     with pytest.raises(
@@ -106,7 +116,7 @@ def test_what_is_not_wanted_needs_no_picture():
 @pytest.mark.parametrize(
     ("names", "augmentation", "said"),
     [
-        (["row"], "heavy", "Of heavy augmentation only mixup acts: there is no picture."),
+        (["row"], "heavy", "Of heavy augmentation only mixup and cutmix act: there is no picture."),
         (["row"], "medium", "The medium augmentation changes nothing: there is no picture."),
         (["row"], "none", None),
         (["above"], "heavy", None),
@@ -123,7 +133,7 @@ def test_what_acts_otherwise_than_its_name_says_is_said(names, augmentation, sai
 
 def test_the_choice_says_so():
     reasons = choose(data_of("row"), overrides={"augmentation": "heavy"}, epochs=1).reasons
-    assert "Of heavy augmentation only mixup acts: there is no picture." in reasons
+    assert "Of heavy augmentation only mixup and cutmix act: there is no picture." in reasons
 
 
 def test_texts_are_mixed_by_the_network_and_whoever_asks_for_it_is_told():

@@ -8,7 +8,7 @@ import pytest
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.from_facts import input_of
-from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.mixture import MixedColumns, Mixture
 from allotrope.inputs.table.table import Table
 from allotrope.network.build import Builder
 from allotrope.network.rewriting.chained import chained
@@ -97,9 +97,27 @@ def test_rows_are_read_and_shown():
 def test_mixup_blends_rows():
     mixture = Mixture(np.array([2, 1, 0]), np.array([0.75, 1, 1], np.float32))
     assert np.array_equal(INPUT.mixed(ROWS, mixture)[0], [2, 15, 5])
-    strong = Augmentation(mixup=0.2, cutmix=1.0)
-    assert INPUT.draw_mixture(3, np.random.default_rng(0), strong).boxes is None
-    assert INPUT.draw_mixture(3, np.random.default_rng(0), Augmentation(cutmix=1.0)) is None
+    drawn = [
+        type(INPUT.draw_mixture(3, np.random.default_rng(seed), Augmentation(mixup=0.2, cutmix=1)))
+        for seed in range(20)
+    ]
+    assert set(drawn) == {Mixture, MixedColumns} and 4 < drawn.count(Mixture) < 16
+
+
+def test_columns_of_another_row_bring_their_share_of_its_label():
+    mixture = INPUT.draw_mixture(200, np.random.default_rng(0), Augmentation(cutmix=1.0))
+    rows = np.arange(600, dtype=np.float32).reshape(200, 3)
+    mixed, other = INPUT.mixed(rows, mixture), rows[mixture.other]
+    own = (mixed == rows) & (rows != other)
+    moved = mixture.other != np.arange(200)
+    np.testing.assert_allclose(own[moved].mean(axis=1), mixture.share[moved], atol=1e-6)
+    assert ((mixed == rows) | (mixed == other)).all()
+    labels = np.eye(2, dtype=np.float32)[np.arange(200) % 2]
+    np.testing.assert_allclose(mixture.targets(labels).sum(axis=1), 1, atol=1e-6)
+    # Of another table it is known how much is new, and not which columns.
+    single = Table(name="single", columns=("only",))
+    blended = single.mixed(rows[:, :1], mixture)
+    np.testing.assert_allclose(blended, mixture.blended(rows[:, :1]))
 
 
 def test_networks_in_a_chain_and_side_by_side():

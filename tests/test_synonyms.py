@@ -12,6 +12,7 @@ from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.text.raw_bytes import rows_of, text_of
 from allotrope.inputs.text.synonyms import Synonyms
+from allotrope.inputs.text.tokens.token_changes import changed_tokens
 from allotrope.inputs.text.word_changes import changed
 from allotrope.verbs.fit import fit
 from allotrope.verbs.request import defaults, fit_options
@@ -125,3 +126,24 @@ def test_fit_takes_both_options(tmp_path):
     assert options.data.synonyms == file and options.recipe == {"synonym_rate": 0.3}
     with pytest.raises(UsageError, match=r"synonym_rate is 1.5, expected at least 0 and below 1"):
         fit_options({**defaults(fit), **asked, "synonym_rate": 1.5})
+
+
+def test_words_of_other_texts_come_in_and_letters_go_wrong():
+    x = rows_of(["one two three four " * 8, "eins zwei drei vier " * 8, "a"], 400)
+    more, wrong = Augmentation(inserted=0.3), Augmentation(misspelled=0.5)
+    first, again = (changed(x, np.random.default_rng(5), more) for _ in range(2))
+    assert np.array_equal(first, again)
+    words = text_of(first[0]).split()
+    assert 34 < len(words) < 52 and {"eins", "zwei", "drei", "vier"} & set(words)
+    assert [word for word in words if word in ("one", "two", "three", "four")][:1] == ["one"]
+    spelled = text_of(changed(x, np.random.default_rng(5), wrong)[0]).split()
+    assert (
+        len(spelled) == 32 and 8 <= sum(a != b for a, b in zip(spelled, TIMES, strict=True)) <= 24
+    )
+    ids = np.array([[1, 5, 6, 7, 2, -1, -1], [1, 8, 9, 2, -1, -1, -1]], np.int32)
+    made = changed_tokens(ids, {1, 2}, None, np.random.default_rng(0), Augmentation(inserted=1.0))
+    assert made[:, 0].tolist() == [1, 1] and set(made[made > 2].tolist()) <= {5, 6, 7, 8, 9}
+    assert (made >= 0).sum(axis=1).tolist() == [7, 6]
+
+
+TIMES = ["one", "two", "three", "four"] * 8

@@ -11,8 +11,8 @@ from pathlib import Path
 from allotrope.errors import UsageError, unknown_name
 
 AUGMENTATIONS = ("none", "light", "medium", "heavy")
-POLICIES = ("randaugment", "trivialaugment", "augmix", "distorted", "swap-noise")
-"""Augmentations that are taken if somebody asks for them: of pictures, and swap noise of rows."""
+POLICIES = ("randaugment", "trivialaugment", "augmix", "distorted", "swap-noise", "text-noise")
+"""Augmentations that are taken if somebody asks for them: of pictures, rows and texts."""
 PRECISIONS = ("float32", "bfloat16")
 LAYOUTS = ("default", "channels-last")
 FOLDER_LAYOUTS = (
@@ -185,6 +185,7 @@ class Recipe:
     flip: bool | None = None
     mixup: float | None = None
     cutmix: float | None = None
+    mosaic: float | None = None
     synonym_rate: float | None = None
     labelled_share: float | None = None
     batch_size: int = 128

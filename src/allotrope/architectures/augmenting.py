@@ -20,14 +20,22 @@ from allotrope.inputs.volume.volume import Volume
 from allotrope.tasks import Classification
 from allotrope.tasks.several import gappy
 
-OF_PICTURES = {"flip": "mirrors pictures", "cutmix": "pastes patches between pictures"}
+OF_PICTURES = {
+    "flip": "mirrors pictures",
+    "cutmix": "pastes patches between pictures, or columns between rows",
+    "mosaic": "makes a picture of parts of four",
+}
 """Fields of a recipe that mean nothing without a picture."""
 
 
 def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
     """Raises UsageError for what was asked for by name and needs other inputs than there are."""
+    _check_mosaic(inputs, asked)
     wrong = [f"{name} {does}" for name, does in OF_PICTURES.items() if asked.get(name)]
-    if any(isinstance(each, Volume) for each in inputs) and not asked.get("cutmix"):
+    if isinstance(inputs[0], Table) and not _pictures(inputs):
+        wrong = [each for each in wrong if not each.startswith("cutmix")]
+    cut = asked.get("cutmix") or asked.get("mosaic")
+    if any(isinstance(each, Volume) for each in inputs) and not cut:
         return
     if not wrong or _pictures(inputs):
         return
@@ -36,6 +44,15 @@ def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> Non
         f"{' and '.join(wrong)}, and there is no picture among the inputs: {kinds}. "
         "Leave it out; --mixup mixes examples of any kind."
     )
+
+
+def _check_mosaic(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
+    within = [f"'{each.name}' ({each.kind})" for each in inputs if not each.blends]
+    if asked.get("mosaic") and _pictures(inputs) and within:
+        raise UsageError(
+            f"mosaic makes an example of four, and of {', '.join(within)} only two can be blended. "
+            "Leave it out; --mixup and --cutmix mix two examples."
+        )
 
 
 def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any]) -> list[str]:
@@ -67,12 +84,17 @@ def _what_lacks(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any
         return []
     if any(isinstance(each, Text | Tokens) for each in inputs):
         mixing = " and mixup act" if strength.mixup else " acts"
+        if strength.inserted or strength.misspelled:
+            return []
         return [
             f"Of {recipe.augmentation} augmentation only what leaves out, masks or swaps words"
             f"{mixing}: there is no picture."
         ]
-    if strength.mixup:
-        return [f"Of {recipe.augmentation} augmentation only mixup acts: there is no picture."]
+    if strength.mixup or (strength.cutmix and isinstance(inputs[0], Table)):
+        acting = "mixup acts"
+        if strength.cutmix and isinstance(inputs[0], Table):
+            acting = "mixup and cutmix act" if strength.mixup else "cutmix acts"
+        return [f"Of {recipe.augmentation} augmentation only {acting}: there is no picture."]
     if strength.swapped_cells and any(isinstance(each, Table) for each in inputs):
         return []
     return [f"The {recipe.augmentation} augmentation changes nothing: there is no picture."]

@@ -22,8 +22,10 @@ class Augmentation:
     `blurred`, `noisy` and `compressed` are the fractions of the pictures that are seen in
     perspective, pulled as on rubber, out of focus, with noise and through JPEG; `erased` of those
     that lose a box. `swapped_cells` is the fraction of a row's cells that come from another row.
-    `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
-    one of them.
+    `inserted` is how many words of other texts come in for each word, `misspelled` the fraction of
+    words with a typing error.
+    `mixup`, `cutmix` and `mosaic` are the alpha of their Beta distribution; if several are on, each
+    batch uses one of them.
     """
 
     flip: bool = False
@@ -38,6 +40,8 @@ class Augmentation:
     left_out: float = 0.0
     masked: float = 0.0
     swapped: float = 0.0
+    inserted: float = 0.0
+    misspelled: float = 0.0
     synonym_rate: float = 0.1
     policy: str = ""
     operations: int = 2
@@ -51,6 +55,7 @@ class Augmentation:
     swapped_cells: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    mosaic: float = 0.0
 
 
 PRESETS = {
@@ -92,6 +97,7 @@ PRESETS = {
         flip=True, tilted=0.5, pulled=0.3, blurred=0.3, noisy=0.3, compressed=0.3
     ),
     "swap-noise": Augmentation(swapped_cells=0.1),
+    "text-noise": Augmentation(inserted=0.1, misspelled=0.1),
 }
 
 
@@ -108,7 +114,7 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
         raise unknown_name("augmentation", recipe.augmentation, PRESETS)
     own = {
         name: getattr(recipe, name)
-        for name in ("flip", "mixup", "cutmix", "synonym_rate")
+        for name in ("flip", "mixup", "cutmix", "mosaic", "synonym_rate")
         if getattr(recipe, name) is not None
     }
     return replace(PRESETS[recipe.augmentation], **own)

@@ -53,6 +53,35 @@ class Mixture:
         return self.blended(weights.reshape(len(weights), -1)).reshape(weights.shape)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patchwork(Mixture):
+    """Each example is made of parts of four: itself and `others` [n, 3], by `shares` [n, 4].
+
+    The parts meet at `crossing` [n, 2], row and column in parts of the height and width: from above
+    left by rows. Each begins at `corners` [n, 4, 2] of its own example, in parts of what is left
+    beside it. `other` and `share` are the first of these.
+    """
+
+    others: np.ndarray
+    shares: np.ndarray
+    crossing: np.ndarray
+    corners: np.ndarray
+
+    def blended(self, values: np.ndarray) -> np.ndarray:
+        """float32 [n, k], each row blended with those of the three others."""
+        total = values * self.shares[:, :1]
+        for place, other in enumerate(self.others.T, 1):
+            total += values[other] * self.shares[:, place, None]
+        return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedColumns(Mixture):
+    """Each row takes the columns `taken` [n, columns] of another one."""
+
+    taken: np.ndarray
+
+
 def mixup(count: int, rng: np.random.Generator, alpha: float) -> Mixture:
     """Each example is blended with another one: its share is from Beta(alpha, alpha), in 1/256.
 
@@ -61,3 +90,15 @@ def mixup(count: int, rng: np.random.Generator, alpha: float) -> Mixture:
     other = rng.permutation(count)
     share = np.rint(rng.beta(alpha, alpha, count) * 256).astype(np.float32) / 256
     return Mixture(other, share)
+
+
+def mixed_columns(count: int, columns: int, rng: np.random.Generator, alpha: float) -> Mixture:
+    """Each row takes columns of another one; its share is of the columns that are left.
+
+    Cutmix (Yun et al. 2019) of rows, as in SAINT (Somepalli et al. 2021,
+    https://arxiv.org/abs/2106.01342, section 4.1); what is not taken is from Beta(alpha, alpha).
+    """
+    other = rng.permutation(count)
+    taken = rng.random((count, columns)) >= rng.beta(alpha, alpha, count)[:, None]
+    share = 1 - taken.mean(axis=1, dtype=np.float32)
+    return MixedColumns(other, share, taken=taken)

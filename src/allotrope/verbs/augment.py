@@ -30,7 +30,7 @@ AUGMENT = (
     Option("quiet", "show nothing while working."),
     *TRAINING,
 )
-OF_RECIPE = ("flip", "cutmix", "synonym_rate")
+OF_RECIPE = ("flip", "cutmix", "mosaic", "synonym_rate")
 """What kinds of inputs add to a preset."""
 
 

@@ -126,8 +126,8 @@ RECIPE = (
     ),
     Option(
         "augmentation",
-        "none, light, medium, heavy, randaugment, trivialaugment, augmix, distorted or swap-noise; "
-        "allotrope augment shows what each does.",
+        "none, light, medium, heavy, randaugment, trivialaugment, augmix, distorted, swap-noise or "
+        "text-noise; allotrope augment shows what each does.",
         choices=(*AUGMENTATIONS, *POLICIES),
         recipe=True,
     ),

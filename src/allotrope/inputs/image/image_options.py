@@ -32,6 +32,7 @@ class AugmentationOptions(TypedDict, total=False):
 
     flip: bool | None
     cutmix: float | None
+    mosaic: float | None
 
 
 class ImageOptions(ReadingOptions, PretrainedOptions, total=False):
@@ -95,7 +96,15 @@ AUGMENTATION_OPTIONS = (
     Option("flip", "whether pictures may be mirrored left to right.", recipe=True),
     Option(
         "cutmix",
-        "the strength of pasting patches between pictures; none by default.",
+        "the strength of pasting patches between pictures, and of columns between rows of a table; "
+        "none by default.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
+        "mosaic",
+        "the strength of making a picture of parts of four, with labels by area (mosaic, as in "
+        "RICAP); 0.3 is usual.",
         range=ABOVE_0,
         recipe=True,
     ),

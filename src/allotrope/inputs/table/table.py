@@ -13,7 +13,7 @@ from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.by_page import each_column, pages
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.mixture import MixedColumns, Mixture, mixed_columns
 from allotrope.inputs.table.cell_codes import cell_in_words, coded, dated
 from allotrope.inputs.table.cell_numbers import NumberForm, number_in
 from allotrope.inputs.table.column_statistics import LARGEST, SMOOTH, statistics_of
@@ -112,11 +112,24 @@ class Table(Input):
         taken = np.take_along_axis(x, others, axis=0)
         return np.where(rng.random(x.shape) < strength.swapped_cells, taken, x)
 
+    def draw_mixture(
+        self, count: int, rng: np.random.Generator, strength: Augmentation
+    ) -> Mixture | None:
+        """Mixup, or columns of another row; by turns if both are on."""
+        turns = bool(strength.mixup and strength.cutmix)
+        if strength.cutmix and not (turns and rng.random() < 0.5):
+            return mixed_columns(count, len(self.columns), rng, strength.cutmix)
+        return super().draw_mixture(count, rng, strength)
+
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
-        """Each row blended with another one; a number is missing if it is in one of the two.
+        """Each row blended with another one, or with columns of it if these are of this table.
+
+        A number is missing if it is in one of the two.
 
         A code is that of the row with the larger share: between two there is none.
         """
+        if isinstance(mixture, MixedColumns) and mixture.taken.shape == x.shape:
+            return np.where(mixture.taken, x[mixture.other], x)
         blended = mixture.blended(x)
         for place in self.coded:
             own = mixture.share >= 0.5

@@ -75,7 +75,7 @@ class Text(Input):
         strength: Augmentation,
         mirrored: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Some words replaced by synonyms, left out, masked, or in the place of the next."""
+        """Some words replaced by synonyms, left out, masked, swapped, misspelled, or new."""
         return changed(x, rng, strength, self.synonyms)
 
     def facts(self) -> dict[str, Any]:

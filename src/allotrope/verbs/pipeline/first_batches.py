@@ -17,7 +17,7 @@ STATISTICS = 30
 def first_batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
     """The first batches that the training would see, of whole examples."""
     # Not None, which is what the preset of the augmentation says.
-    batches = Batches(plan.data, replace(recipe, mixup=0.0, cutmix=0.0))
+    batches = Batches(plan.data, replace(recipe, mixup=0.0, cutmix=0.0, mosaic=0.0))
     for index in range(min(STATISTICS, max(STATISTICS, batches.steps_per_epoch))):
         epoch, step = divmod(index, batches.steps_per_epoch)
         yield batches.batch(epoch, step)

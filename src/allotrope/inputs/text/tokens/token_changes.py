@@ -8,7 +8,7 @@ import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.text.tokens.token_ids import NO_TOKEN
-from allotrope.inputs.text.word_changes import changes_words, rearranged
+from allotrope.inputs.text.word_changes import changes_words, rearranged, with_inserted
 
 
 def changed_tokens(
@@ -18,15 +18,21 @@ def changed_tokens(
     rng: np.random.Generator,
     strength: Augmentation,
 ) -> np.ndarray:
-    """Ids int32 [n, length] of which some have changed, but for `special` ones at the ends."""
+    """Ids int32 [n, length] of which some have changed, but for `special` ones at the ends.
+
+    Tokens cannot be misspelled.
+    """
     if not changes_words(strength):
         return x
     new = np.full_like(x, NO_TOKEN)
+    vocabulary = np.setdiff1d(x[x >= 0], list(special)).tolist() if strength.inserted else []
     for row, result in zip(x, new, strict=True):
         ids = row[row >= 0].tolist()
         first, last = _inside(ids, special)
         inner = rearranged(ids[first:last], mask, rng, strength)
-        whole = [*ids[:first], *inner, *ids[last:]]
+        inner = with_inserted(inner, vocabulary, rng, strength.inserted)
+        # There is room for as many tokens as the longest text has.
+        whole = [*ids[:first], *inner[: x.shape[1] - first - len(ids) + last], *ids[last:]]
         result[: len(whole)] = whole
     return new
 
