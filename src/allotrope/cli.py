@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None, verbs: Verbs = VERBS) -> int:
     tokens, as_json = [word for word in words if word != "--json"], "--json" in words
     try:
         result = _call(tokens, as_json, verbs)
-        if result is not None:
+        if result is not None and not getattr(result, "silent", False):
             print(dumps(plain(getattr(result, "json", result))) if as_json else result, flush=True)
     except CycloptsError as error:
         return _failed(

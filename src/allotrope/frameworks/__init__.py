@@ -26,6 +26,20 @@ TRAINING = tuple(name for name in FRAMEWORKS if name != "reference")
 """Those that train; the reference only computes outputs."""
 
 
+TOGETHER = ("pytorch", "tensorflow", "keras", "jax")
+"""Those that train in several processes, Keras unless it runs on JAX."""
+
+
+def alone(name: str, engine: str | None = None) -> str | None:
+    """Why a framework, on its engine, trains in one process only; None if it does not."""
+    which = name
+    if engine == "jax":
+        which = f"{name} on jax"
+    if which in TOGETHER:
+        return None
+    return f"{which} trains in one process only; these in several: {', '.join(TOGETHER)}"
+
+
 def named(asked: str | Iterable[str] | None) -> tuple[str, ...]:
     """The frameworks that are asked for, also with commas between them; all that train by default.
 

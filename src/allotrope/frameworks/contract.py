@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Array
 from allotrope.network.network import Network
 
@@ -138,6 +139,21 @@ class TrainingPlan:
         return self.average is not None or self.optimizer.delivers_another
 
 
+class Collective(abc.ABC):
+    """The processes that train one network together, as one of them sees them."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        """Number `rank`, counted from 0, of `size`."""
+        self.rank, self.size = rank, size
+
+    @abc.abstractmethod
+    def sum(self, x: Array) -> Array:
+        """x summed over all processes, the same bits in each; the gradient is summed as well.
+
+        All processes have to ask for the same sums in the same order.
+        """
+
+
 class Trainer(abc.ABC):
     """A network that is being trained in one framework. The loop around it is the same for all."""
 
@@ -218,8 +234,29 @@ class Framework(abc.ABC):
         """The weights and state of a native model, by their names in the network."""
 
     @abc.abstractmethod
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
-        """A trainer that starts from the network's weights."""
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> Trainer:
+        """A trainer that starts from the network's weights.
+
+        With a `collective` the batches of its steps are parts: `inputs` are the rows of this
+        process, as `frameworks.together.rows_of` says, targets and weights those of all rows.
+        """
+
+    def collective(
+        self, rank: int, size: int, addresses: Sequence[str], settings: Settings
+    ) -> Collective:
+        """Joins the processes of all ranks, by its engine; `addresses` are HOST:PORT of each.
+
+        Ports are free on their machines. Called once in a process, before anything is computed.
+
+        Raises: UnsupportedError if this framework trains in one process only.
+        """
+        raise UnsupportedError(f"{self.name} trains in one process only.")
 
     @abc.abstractmethod
     def settings(self) -> list[Settings]:

@@ -23,6 +23,7 @@ from allotrope.operators.longest_loop import LONGEST_LOOP, longest_loop
 from allotrope.operators.memory import bounded
 from allotrope.operators.operator_table import OPERATORS, Operator, qualified
 from allotrope.operators.reuse import fresh, overwrites
+from allotrope.operators.share import BatchShare
 
 Values = dict[str, Any]
 HOST = (np.ndarray, np.generic)
@@ -35,7 +36,7 @@ class Context:
 
     `updates` collects the new state (BatchNorm's running statistics) by weight name; `seed` and
     `step` name the stream from which Dropout draws its masks. `rounds` counts how often subgraphs
-    were run.
+    were run. `share` says which rows of a batch these are, None if all.
     """
 
     training: bool = False
@@ -45,6 +46,7 @@ class Context:
     node: Node | None = None
     index: int = 0
     rounds: int = 0
+    share: BatchShare | None = None
 
     @property
     def outputs(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,10 @@ def batch_normalization(
     """
     if not (training_mode or context.training):
         return p.normalize(x, scale, bias, mean, variance, epsilon)
-    y, *running = p.batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
+    normalize = p.batch_normalize_tracked
+    if context.share is not None:
+        normalize = partial(context.share.batch_normalize_tracked, p)
+    y, *running = normalize(x, scale, bias, mean, variance, momentum, epsilon)
     if context.training:
         context.renew({3: running[0], 4: running[1]})
         return y, *running

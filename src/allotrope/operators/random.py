@@ -19,16 +19,22 @@ _FACTORS = (0x7FEB352D, 0x846CA68B - 2**32)
 
 def keep_mask(p: Any, shape: Sequence[int], rate: float, context: Any) -> Any:
     """True with probability 1 - rate, of the given shape."""
-    count = math.prod(shape)
     key = p.add(
         p.multiply(_scalar(p, context.step), 0x9E3779B1 - 2**32),
         _wrapped(context.seed * 0x85EBCA77 + context.index * 0xC2B2AE3D),
     )
     # The key is mixed before it is added, so that neighbouring steps share no stretch of bits.
-    bits = mix(p, p.add(p.arange(count, _INT), mix(p, key)))
+    bits = mix(p, p.add(_positions(p, shape, context), mix(p, key)))
     # 24 bits: every framework compares whole numbers of that size exactly, as floats too.
     uniform = p.shift_right_logical(bits, 8)
     return p.reshape(p.greater(uniform, round(rate * 2**24) - 1), shape)
+
+
+def _positions(p: Any, shape: Sequence[int], context: Any) -> Any:
+    """The places of a mask's numbers in that of the whole batch, int32 [m]."""
+    if context.share is None:
+        return p.arange(math.prod(shape), _INT)
+    return context.share.positions(p, shape, context.node.inputs[0])
 
 
 def mix(p: Any, x: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -56,3 +57,23 @@ def unpacked(content: bytes) -> list[np.ndarray]:
     """The arrays again."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return [file[f"arr_{index}"] for index in range(len(file.files))]
+
+
+Described = list[tuple[str, str, list[int]]]
+"""Name, dtype and shape of each array."""
+
+
+def to_parts(arrays: Mapping[str, np.ndarray]) -> tuple[Described, list[Any]]:
+    """Named arrays as what JSON can say of them, and their bytes; any dtype of ONNX."""
+    described = [(name, x.dtype.name, list(x.shape)) for name, x in arrays.items()]
+    # As bytes, because buffers of bfloat16 have no format.
+    flat = [np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in arrays.values()]
+    return described, flat
+
+
+def from_parts(described: Described, parts: Sequence[Any]) -> dict[str, np.ndarray]:
+    """The arrays again, in the memory of the parts."""
+    return {
+        name: np.frombuffer(part, _dtype(dtype)).reshape(shape)
+        for (name, dtype, shape), part in zip(described, parts, strict=True)
+    }

@@ -40,7 +40,7 @@ class Channel:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if alone else self._complaints,
             start_new_session=alone,
-            env=_environment(threads),
+            env=environment(threads),
         )
 
     @property
@@ -120,7 +120,7 @@ class Channel:
                     pipe.close()
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     """This process's own, with this package importable, and thread counts for libraries."""
     path = os.pathsep.join([PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}

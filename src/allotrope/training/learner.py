@@ -7,7 +7,7 @@ from dataclasses import replace
 from allotrope.config import Recipe, Settings
 from allotrope.data.examples import Data
 from allotrope.data.mixtures import Mixing
-from allotrope.frameworks.contract import Arrays, Framework, Loss, Trainer
+from allotrope.frameworks.contract import Arrays, Collective, Framework, Loss, Trainer
 from allotrope.inputs.mixture import Mixture
 from allotrope.network.network import Network
 from allotrope.network.rewriting.blending import with_blending
@@ -25,12 +25,14 @@ def trainer_for(
     recipe: Recipe,
     settings: Settings,
     loss: Loss | None = None,
+    collective: Collective | None = None,
 ) -> Trainer:
     """A trainer of the network for the batches of `Batches(data, recipe)`.
 
     It trains the weights of `network` under their names. If the recipe mixes examples that are not
     mixed as they are, such as texts, it trains a form of the network that blends them, which also
-    takes how (`unmixed` if not). `loss`: another one than the tasks' own.
+    takes how (`unmixed` if not). `loss`: another one than the tasks' own. With a `collective` it
+    takes its part of the batches.
 
     Raises: UsageError if the network cannot blend them, or for what the recipe names and there is
     not.
@@ -40,7 +42,8 @@ def trainer_for(
         plan = replace(plan, loss=loss)
     if recipe.r_drop:
         plan = replace(plan, loss=agreeing_loss(plan.loss, data.tasks, recipe.r_drop))
-    trainer = framework.trainer(training_form(network, data, recipe), plan, settings)
+    form = training_form(network, data, recipe)
+    trainer = framework.trainer(form, plan, settings, collective)
     if recipe.weight_standardization:
         return StandardizedTrainer(trainer, network)
     return trainer

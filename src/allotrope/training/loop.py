@@ -11,6 +11,7 @@ from allotrope.data.examples import Data
 from allotrope.errors import TrainingError, UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
+from allotrope.process.group import ProcessGroup
 from allotrope.progress import Progress
 from allotrope.training.interruption import Interruption
 from allotrope.training.saving import Saving
@@ -54,6 +55,7 @@ def train(
     has_learned: bool = False,
     intervals: Intervals | None = None,
     teaching: Teaching | None = None,
+    group: ProcessGroup | None = None,
 ) -> Trained:
     """Train `network` and give it back with the weights that were best on the validation data.
 
@@ -64,7 +66,8 @@ def train(
     Checkpoints go to `folder`/checkpoints; None writes none. With `resume` the training goes on
     from the newest one: to the same bits on a CPU with one thread, if the recipe has no budget.
 
-    `teaching` is asked before each step for what to learn from.
+    `teaching` is asked before each step for what to learn from. The processes of a `group` make
+    the steps, each with its rows of the same batches.
 
     Raises: UsageError, TrainingError for a loss that is not a number, RunFolderError.
     """
@@ -74,7 +77,7 @@ def train(
             "set one of the two."
         )
     show = progress or Progress()
-    underway = Underway(network, data, recipe, settings, framework, folder, show, teaching)
+    underway = Underway(network, data, recipe, settings, framework, folder, show, teaching, group)
     training = _Training(underway, intervals or Intervals(), has_learned)
     if resume:
         training.saving.resume()

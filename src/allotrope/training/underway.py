@@ -11,14 +11,18 @@ from allotrope.config import Recipe, Settings
 from allotrope.data.batches import Batches
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Arrays, Batch
+from allotrope.frameworks.contract import Arrays, Batch, Trainer
 from allotrope.network.network import Network
+from allotrope.process.group import ProcessGroup
 from allotrope.progress import Progress
 from allotrope.tasks.agreeing_halves import doubled
 from allotrope.tasks.several import trained_by
 from allotrope.training.checkpoints import BEST, Checkpoints
 from allotrope.training.learner import trainer_for, training_form, unmixed
 from allotrope.training.pace import Pace
+from allotrope.training.processes.asked_training import AskedTraining
+from allotrope.training.processes.checked import check_together
+from allotrope.training.processes.group_trainer import GroupTrainer
 from allotrope.training.state import State
 from allotrope.training.tail_mean import TailMean
 from allotrope.training.teach import Teaching
@@ -52,17 +56,27 @@ class Underway:
         folder: Path | None,
         show: Progress,
         teaching: Teaching | None = None,
+        group: ProcessGroup | None = None,
     ) -> None:
-        """Nothing is learned yet. Without a `folder` there are no checkpoints."""
+        """Nothing is learned yet. Without a `folder` there are no checkpoints.
+
+        The processes of a `group` compute, or else this one.
+        """
         self.data, self.recipe, self.show = data, recipe, show
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.tasks = trained_by(data.tasks, recipe, data.train.columns)
         self.batches = Batches(data, recipe)
         self.pace = self.pace_from()
         self._teaching = teaching
-        loss = None if teaching is None else teaching.loss(self.tasks)
-        trains = find_framework(framework)
-        self.trainer = trainer_for(trains, network, data, recipe, settings, loss)
+        self.trainer: Trainer
+        if group is None:
+            loss = None if teaching is None else teaching.loss(self.tasks)
+            trains = find_framework(framework)
+            self.trainer = trainer_for(trains, network, data, recipe, settings, loss)
+        else:
+            check_together(group.size, self.batches.batch_size, data, recipe, teaching)
+            asked = AskedTraining(network, data, recipe, settings, framework)
+            self.trainer = GroupTrainer(group, asked)
         self.state = State()
         self.rate = 0.0
         self.best_weights: dict[str, np.ndarray] = {}

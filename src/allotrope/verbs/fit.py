@@ -6,6 +6,7 @@ Each stage is written down before the next begins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,12 +14,13 @@ from allotrope.config import FixedSettings, Settings
 from allotrope.errors import UsageError
 from allotrope.inputs.input_options import TrainingOptions
 from allotrope.progress import Progress, display
-from allotrope.run import Run
+from allotrope.run import Run, plain
 from allotrope.run_record import CallEntry, DataEntry, EndEntry
 from allotrope.verbs.declaring import spelled_out, takes
-from allotrope.verbs.fitted import FittedRun
+from allotrope.verbs.fitted import FittedRun, JoinedRun
 from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
+from allotrope.verbs.processes_asked import gathered, processes_asked, taken_part
 from allotrope.verbs.read_asked import read_asked
 from allotrope.verbs.request import (
     FitOptions,
@@ -43,6 +45,7 @@ from allotrope.verbs.tuned_start import tuned_settings, tuned_start
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
+    from allotrope.process.group import ProcessGroup
     from allotrope.verbs.network_file import NetworkFile, Tuning
     from allotrope.verbs.network_weights import NetworkWeights
     from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
@@ -70,6 +73,9 @@ def fit(
     out: str | Path = "runs",
     tuned: str | Path | None = None,
     resume: str | Path | None = None,
+    processes: int = 1,
+    rank: int | None = None,
+    address: str | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str | None = None,
@@ -156,13 +162,32 @@ def fit_among(
 
     arguments = layouts_apart(arguments)
     arguments["data"] = columns_in_memory(arguments["data"])
-    with show or display(arguments["quiet"]) as shown:
-        if arguments["resume"] is not None:
-            return _resumed(arguments, among or Among(), shown)
-        return _begun(arguments, among or Among(), shown)
+    asked = processes_asked(arguments)
+    if asked is not None and asked.rank > 0:
+        said = taken_part(asked, arguments)
+        return JoinedRun(Path(said["folder"]), said["json"])
+    with (
+        show or display(arguments["quiet"]) as shown,
+        gathered(asked, arguments, shown) as group,
+    ):
+        fitted = _alone(arguments, among or Among(), shown, group)
+        if group is not None:
+            group.close(result={"folder": str(fitted.folder), "json": plain(fitted.json)})
+    return fitted
 
 
-def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
+def _alone(
+    arguments: dict[str, Any], among: Among, show: Progress, group: ProcessGroup | None
+) -> FittedRun:
+    """What one process does, whether others compute for it or not."""
+    if arguments["resume"] is not None:
+        return _resumed(arguments, among, show, group)
+    return _begun(arguments, among, show, group)
+
+
+def _begun(
+    arguments: dict[str, Any], among: Among, show: Progress, group: ProcessGroup | None
+) -> FittedRun:
     """A new run.
 
     The data is read before its folder is made, so that a wrong path leaves nothing behind.
@@ -186,10 +211,12 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
         run.enter(
             CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target)
         )
-        return _fitted(run, options, tuning, data, among, show)
+        return _fitted(run, options, tuning, data, among, show, group)
 
 
-def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
+def _resumed(
+    arguments: dict[str, Any], among: Among, show: Progress, group: ProcessGroup | None
+) -> FittedRun:
     """Goes on with a run, by the arguments that it was begun with."""
     with Run.resume(arguments["resume"]) as run:
         check_kind(run, "fit")
@@ -207,7 +234,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         options = with_usual_drop(options, data)
         check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
-        return _fitted(run, options, tuning, data, among, show)
+        return _fitted(run, options, tuning, data, among, show, group)
 
 
 def _source(options: FitOptions) -> NetworkFile | NetworkWeights | None:
@@ -247,6 +274,7 @@ def _fitted(
     data: Data,
     among: Among,
     show: Progress,
+    group: ProcessGroup | None,
 ) -> FittedRun:
     """Every stage in its order; what ends one early is recorded."""
     from allotrope.data.facts import data_facts
@@ -261,8 +289,11 @@ def _fitted(
         facts = data_facts(data, source_name(options.source))
         keep_tokenizer(data.inputs, run.folder)
         run.enter(DataEntry(facts, describe()))
+        if group is not None:
+            group.remedy = f"{remedy} --processes {group.size}, or as many as there are"
+            among = replace(among, compiled=False)
         plan = _planned(journal, options, tuning, data, among, show)
-        trained, others = _trained(journal, options, plan, show)
+        trained, others = _trained(journal, options, plan, show, group)
         if others:
             show.say("what follows is of the network that stands alone")
         scored = journal.value(
@@ -286,7 +317,7 @@ def _fitted(
 
 
 def _trained(
-    journal: Journal, options: FitOptions, plan: Plan, show: Progress
+    journal: Journal, options: FitOptions, plan: Plan, show: Progress, group: ProcessGroup | None
 ) -> tuple[TrainedPlan, Sequence[Rival]]:
     """The network that stands alone, and what else of an ensemble may be delivered."""
     from allotrope.data.examples import UNLABELLED
@@ -302,7 +333,7 @@ def _trained(
     run = journal.run
     trained = journal.value(
         pages.TrainingPage(plan),
-        lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run)),
+        lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run), group=group),
     )
     return trained, ()
 

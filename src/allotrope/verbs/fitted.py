@@ -183,3 +183,13 @@ def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:
         f"\n               {alone:.1f}x the speed of {usual} on one example, {batches:.1f}x in "
         "batches"
     )
+
+
+@dataclass(frozen=True)
+class JoinedRun(FittedRun):
+    """The run that another process made, of which this one computed a part.
+
+    Its folder is on the machine of rank 0, which alone prints what came out.
+    """
+
+    silent = True

@@ -79,6 +79,25 @@ FILE = (
     ),
 )
 
+PROCESSES = (
+    Option(
+        "processes",
+        "so many processes train together, each with its rows of every batch; on this machine, "
+        "unless there is an --address.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "rank",
+        "which of several processes this one is, from 0 on; rank 0 reads the data, leads and "
+        "writes, the others compute.",
+        range=FROM_0,
+    ),
+    Option(
+        "address",
+        "HOST:PORT of rank 0, at which processes of several machines meet.",
+    ),
+)
+
 FIT = (
     *COMMON,
     *SETTINGS,
@@ -153,6 +172,7 @@ FIT = (
         "a run of tune, whose settings are taken: factors of what the default is for this call.",
     ),
     Option("resume", "the folder of a run that was stopped; it goes on with its own options."),
+    *PROCESSES,
     Option("seed", "decides split, initial weights, order and augmentation.", range=FROM_0),
     Option(
         "threads",
@@ -260,6 +280,7 @@ SHRINK = (
 _OF_FIT_ALONE = (
     *("tuned", "weights", "probe", "compile", "find_rate", "shrink", "budget", "epochs"),
     "resume",
+    *("processes", "rank", "address"),
 )
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),

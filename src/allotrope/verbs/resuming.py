@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from allotrope.data.examples import Data
 
 FINISHED = ("done", "target-missed")
-NOT_REPEATED = ("out", "resume", "quiet")
+NOT_REPEATED = ("out", "resume", "quiet", "processes", "rank", "address")
 """Arguments that a run does not keep, since they say nothing of what it makes."""
 
 

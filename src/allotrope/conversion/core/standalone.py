@@ -31,6 +31,7 @@ class Context:
 
     outputs: int = 1
     training: bool = False
+    share: None = None
 
     def wants(self, output: int) -> bool:
         """Whether the output at this position is used."""

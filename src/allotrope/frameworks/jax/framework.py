@@ -8,7 +8,7 @@ native model is traced by the user's own code, so it follows the user's setting.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.jax.arrays import UnknownValueError, to_array, to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
@@ -89,11 +89,25 @@ class Jax(Framework):
             name: to_numpy(variable.get_value()) for name, variable in model.variables().items()
         }
 
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Any = None,
+    ) -> Trainer:
         """A trainer that starts from the network's weights."""
         from allotrope.frameworks.jax.trainer import JaxTrainer
 
-        return JaxTrainer(network, plan, settings)
+        return JaxTrainer(network, plan, settings, collective)
+
+    def collective(
+        self, rank: int, size: int, addresses: Sequence[str], settings: Settings
+    ) -> Collective:
+        """The processes by `jax.distributed`, which sums by gloo on CPUs."""
+        from allotrope.frameworks.jax.collective import JaxProcesses
+
+        return JaxProcesses(rank, size, addresses[0], settings.device)
 
     def settings(self) -> list[Settings]:
         """Both precisions on every kind of device here.

@@ -14,9 +14,11 @@ import numpy as np
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.jax.arrays import to_array, to_numpy
+from allotrope.frameworks.jax.collective import JaxProcesses
 from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     check_state,
     climbed,
@@ -30,6 +32,8 @@ from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 
 Values = dict[str, jax.Array]
+DONATED = (0, 1, 2, 3)
+"""The arguments of a step whose memory its results take."""
 NARROW = {"float32": None, "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 
 
@@ -39,11 +43,18 @@ class JaxTrainer(Trainer):
     Always compiled; JAX alone decides on threads and layout.
     """
 
-    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: JaxProcesses | None = None,
+    ) -> None:
         """Raises: UnsupportedError for operators without a meaning."""
-        self.plan, self.device = plan, jax.devices(settings.device)[0]
+        self.plan, self.device = plan, jax.local_devices(backend=settings.device)[0]
         self.p = JaxPrimitives(NARROW[settings.precision])
         self.program = Program(lowered(network), self.p, ReferencePrimitives())
+        self.together = Together(collective, self.program)
         self.output_names = tuple(value.name for value in network.outputs)
         self.names = tuple(network.weights)
         with self._here():
@@ -56,7 +67,10 @@ class JaxTrainer(Trainer):
             self.averaged: Values = {}
             if plan.averages:
                 self.averaged = {n: jnp.copy(w) for n, w in weights.items()}
-        self._step = jax.jit(self._one_step, donate_argnums=(0, 1, 2, 3))
+        if collective is None:
+            self._step = jax.jit(self._one_step, donate_argnums=DONATED)
+        else:
+            self._step = collective.compiled(self._one_step, DONATED)
         self._evaluate = jax.jit(self._answers)
 
     @contextmanager
@@ -95,16 +109,25 @@ class JaxTrainer(Trainer):
         stream: Any,
     ) -> tuple[Values, Values, Any, Values, jax.Array]:
         inputs, targets, weights = columns
+        share = self.together.share(targets)
 
-        def loss_after(learning: Values) -> tuple[jax.Array, Values]:
-            context = Context(training=True, seed=self.plan.seed, step=stream)
+        def part_after(learning: Values) -> tuple[jax.Array, tuple[jax.Array, Values]]:
+            context = Context(training=True, seed=self.plan.seed, step=stream, share=share)
             outputs = self._outputs({**fixed, **learning, **inputs}, context)
-            return loss_of(self.p, self.plan, outputs, targets, weights), context.updates
+            outputs = self.together.whole(outputs, share)
+            loss = loss_of(self.p, self.plan, outputs, targets, weights)
+            return self.together.part(loss), (loss, context.updates)
 
-        differentiated = jax.value_and_grad(loss_after, has_aux=True)
-        (loss, updates), gradients = differentiated(learning)
+        def differentiated(learning: Values) -> tuple[jax.Array, Values, Values]:
+            parts = jax.value_and_grad(part_after, has_aux=True)
+            (_, (loss, updates)), gradients = parts(learning)
+            summed = self.together.summed(list(gradients.values()))
+            return loss, updates, dict(zip(gradients, summed, strict=True))
+
+        loss, updates, gradients = differentiated(learning)
         if self.plan.sharpness is not None:
-            _, gradients = differentiated(self._above(learning, gradients, self.plan.sharpness))
+            above = self._above(learning, gradients, self.plan.sharpness)
+            _, _, gradients = differentiated(above)
         learning, slots = self._updated(learning, gradients, slots, rate, step)
         fixed = {**fixed, **updates}
         followed = {**fixed, **learning, **delivered(self.p, self.plan, learning, slots)}

@@ -6,7 +6,7 @@ engine's; models and training are Keras's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 from allotrope.network.network import Network
 
@@ -70,7 +70,13 @@ class Keras(Framework):
         """The weights and state of a native model, by their names in the network."""
         return {name: model.to_numpy(variable.value) for name, variable in model.by_name.items()}
 
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> Trainer:
         """A trainer that starts from the network's weights.
 
         Raises: UnsupportedError for compiled steps on PyTorch.
@@ -82,7 +88,18 @@ class Keras(Framework):
             )
         from allotrope.frameworks.keras.trainer import KerasTrainer
 
-        return KerasTrainer(network, plan, settings)
+        return KerasTrainer(network, plan, settings, collective)
+
+    def collective(
+        self, rank: int, size: int, addresses: Sequence[str], settings: Settings
+    ) -> Collective:
+        """The processes of the engine.
+
+        Raises: UnsupportedError on JAX, whose steps Keras compiles for one process.
+        """
+        if self.engine == "jax":
+            raise UnsupportedError("Keras on JAX trains in one process only; jax in several.")
+        return self.below.collective(rank, size, addresses, settings)
 
     def settings(self) -> list[Settings]:
         """The engine's, without what Keras cannot do.

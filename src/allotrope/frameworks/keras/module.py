@@ -20,6 +20,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
+from allotrope.operators.share import BatchShare
 
 _HOME = importlib.import_module(f"allotrope.frameworks.keras.engine_{engine()}")
 _EngineModel: Any = getattr(_HOME, MODELS[engine()])
@@ -53,6 +54,7 @@ class NetworkModel(_EngineModel):
                 "use mixed_bfloat16."
             )
         self.network, self.seed = network, seed
+        self.share: BatchShare | None = None
         self.training_step = keras.Variable(
             0, dtype="int32", trainable=False, autocast=False, name="training_step"
         )
@@ -86,7 +88,10 @@ class NetworkModel(_EngineModel):
         """
         values = {name: self.array(variable) for name, variable in self.by_name.items()}
         context = Context(
-            training=bool(training), seed=self.seed, step=self.array(self.training_step)
+            training=bool(training),
+            seed=self.seed,
+            step=self.array(self.training_step),
+            share=self.share,
         )
         with self.narrowing():
             outputs = self.program({**values, **self._arrays(inputs)}, context)

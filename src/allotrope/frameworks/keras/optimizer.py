@@ -12,6 +12,7 @@ from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.primitives import Array
+from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import climbed, clipped, nothing_to_learn, updated
 
 _DOUBLE = np.dtype(np.float64)
@@ -31,10 +32,11 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
     before: Sequence[Array]
     """The weights before they climbed, as `trainable_variables` are; none if they did not."""
 
-    def __init__(self, model: NetworkModel, plan: TrainingPlan) -> None:
+    def __init__(self, model: NetworkModel, plan: TrainingPlan, together: Together) -> None:
         """For the trainable weights that the plan does not freeze."""
         super().__init__(learning_rate=lambda: self._array(self.rate))
         self.plan, self._p, self._array = plan, model.program.p, model.array
+        self._together = together
         self.rate = self.add_variable(shape=(), initializer="zeros", dtype="float64", name="rate")
         trained = {name: variable for name, variable in model.by_name.items() if variable.trainable}
         self._names = tuple(trained)
@@ -65,7 +67,10 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
         known = [self._array(gradient) for gradient in grads if gradient is not None]
         if not known:
             raise nothing_to_learn()
+        known = self._together.summed(known)
         if self.climbing:
+            summed = iter(known)
+            grads = [None if gradient is None else next(summed) for gradient in grads]
             self._climb(grads, trainable_variables or self._trainable_variables)
             return
         bounded = iter(clipped(self._p, known, self.plan.clip_norm))

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Settings
-from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Arrays, Batch, Collective, Trainer, TrainingPlan
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.keras.optimizer import PlannedOptimizer
 from allotrope.frameworks.primitives import Array
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import averaging_share, check_state, delivered, loss_of, single
 from allotrope.network.network import Network
 
@@ -48,10 +49,18 @@ class PlannedModel(NetworkModel):
     `averaged` holds the moving average of its weights and state.
     """
 
-    def __init__(self, network: Network, plan: TrainingPlan, layout: str, dtype: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        layout: str,
+        dtype: str,
+        collective: Collective | None = None,
+    ) -> None:
         """Raises: UnsupportedError."""
         super().__init__(network, plan.seed, layout, dtype)
         self.plan, self.latest_loss = plan, LatestLoss()
+        self.together = Together(collective, self.program)
         for name in plan.frozen & network.trainable:
             self.by_name[name].trainable = False
         self.averaged: NetworkModel | None = None
@@ -74,10 +83,11 @@ class PlannedModel(NetworkModel):
     ) -> Array:
         """The plan's loss, of targets `y` and weights `sample_weight` by name."""
         targets, weights = _tensors(y), _tensors(sample_weight or {})
-        loss = loss_of(self.program.p, self.plan, self.named(y_pred), targets, weights)
+        outputs = self.together.whole(self.named(y_pred), self.share)
+        loss = loss_of(self.program.p, self.plan, outputs, targets, weights)
         if not self.above:
             self.latest_loss.update_state(loss)
-        return loss
+        return self.together.part(loss)
 
     def passes(self) -> Iterator[None]:
         """One, or the plan's two: up to where the loss is highest near, then down from there."""
@@ -115,7 +125,13 @@ class PlannedModel(NetworkModel):
 class KerasTrainer(Trainer):
     """A network in training, on one device, with one set of settings."""
 
-    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> None:
         """Raises: UnsupportedError for operators without a meaning.
 
         UsageError for threads that cannot be set any more.
@@ -127,8 +143,9 @@ class KerasTrainer(Trainer):
             self.device = settings.device
         self._next: int | None = None
         with self._here():
-            self.model = PlannedModel(network, plan, settings.layout, POLICIES[settings.precision])
-            self.optimizer = PlannedOptimizer(self.model, plan)
+            policy = POLICIES[settings.precision]
+            self.model = PlannedModel(network, plan, settings.layout, policy, collective)
+            self.optimizer = PlannedOptimizer(self.model, plan, self.model.together)
             compiled = settings.compiled or self.model.always_compiled
             self.model.compile(self.optimizer, jit_compile=compiled)
             if self.model.averaged is None:
@@ -151,6 +168,7 @@ class KerasTrainer(Trainer):
                 self.optimizer.iterations.assign(step - 1)
             self._next = step + 1
             self.optimizer.rate.assign(learning_rate)
+            self.model.share = self.model.together.share(batch.targets)
             columns = _examples(batch.inputs), dict(batch.targets), dict(batch.weights) or None
             loss: float = self.model.train_on_batch(*columns, return_dict=True)["loss"]
             return loss

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.pytorch.primitives import to_numpy, to_tensor
 from allotrope.network.network import Network
@@ -93,11 +93,25 @@ class PyTorch(Framework):
 
         return NetworkModule(network, measured=True)
 
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> Trainer:
         """A trainer that starts from the network's weights."""
         from allotrope.frameworks.pytorch.trainer import PyTorchTrainer
 
-        return PyTorchTrainer(network, plan, settings)
+        return PyTorchTrainer(network, plan, settings, collective)
+
+    def collective(
+        self, rank: int, size: int, addresses: Sequence[str], settings: Settings
+    ) -> Collective:
+        """The processes by gloo, of CUDA devices by NCCL."""
+        from allotrope.frameworks.pytorch.collective import TorchProcesses
+
+        return TorchProcesses(rank, size, addresses[0], settings.device)
 
     def settings(self) -> list[Settings]:
         """PyTorch's defaults first, then every other precision, layout and compilation here."""

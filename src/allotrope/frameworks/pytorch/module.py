@@ -14,6 +14,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 from allotrope.operators.memory import bounded
+from allotrope.operators.share import BatchShare
 
 
 class NetworkModule(nn.Module):
@@ -38,6 +39,7 @@ class NetworkModule(nn.Module):
         """
         super().__init__()
         self.network, self.seed, self.training_step = network, seed, 0
+        self.share: BatchShare | None = None
         p: Any = PyTorchPrimitives(device, memory_format)
         if measured:
             p = bounded(p)
@@ -82,7 +84,9 @@ class NetworkModule(nn.Module):
     def outputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The network's outputs by name; in training mode the state is updated."""
         weights = self.values()
-        context = Context(training=self.training, seed=self.seed, step=self.training_step)
+        context = Context(
+            training=self.training, seed=self.seed, step=self.training_step, share=self.share
+        )
         results = self.program({**weights, **inputs}, context)
         if context.updates:
             with torch.no_grad():

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from allotrope.config import Settings
-from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Arrays, Batch, Collective, Trainer, TrainingPlan
 from allotrope.frameworks.pytorch.compiled import CompiledForward
 from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, lay_out
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.frameworks.pytorch.optimizer_choice import optimizer_for
 from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
+from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     check_state,
     climbed,
@@ -29,7 +30,13 @@ from allotrope.network.network import Network
 class PyTorchTrainer(Trainer):
     """A network in training, on one device, with one set of settings."""
 
-    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> None:
         """Raises: UnsupportedError for operators without a meaning."""
         self.plan, self.settings = plan, settings
         self._take_threads()
@@ -40,6 +47,7 @@ class PyTorchTrainer(Trainer):
             self.averaged = copy.deepcopy(self.model).eval()
         else:
             self.averaged = None
+        self.together = Together(collective, self.model.program)
         learning = network.trainable - plan.frozen
         self.parameters = {n: w for n, w in self.model.values().items() if n in learning}
         for name, value in self.model.values().items():
@@ -67,16 +75,27 @@ class PyTorchTrainer(Trainer):
 
     def _differentiated(self, batch: Batch) -> Tensor:
         """The loss of a batch; the parameters have its gradients."""
+        self.model.share = self.together.share(batch.targets)
         with self._autocast():
             outputs = self.outputs(self._tensors(batch.inputs))
+        outputs = self.together.whole(outputs, self.model.share)
         targets, weights = self._tensors(batch.targets), self._tensors(batch.weights)
         loss: Tensor = loss_of(self.model.program.p, self.plan, outputs, targets, weights)
         if not loss.requires_grad:
             raise nothing_to_learn()
         for parameter in self.parameters.values():
             parameter.grad = None
-        loss.backward()
+        self.together.part(loss).backward()
+        self._sum_gradients()
         return loss.detach()
+
+    def _sum_gradients(self) -> None:
+        """The gradients of all processes in the place of those of this one."""
+        learning = [w for w in self.parameters.values() if w.grad is not None]
+        with torch.no_grad():
+            summed = self.together.summed([w.grad for w in learning])
+        for parameter, gradient in zip(learning, summed, strict=True):
+            parameter.grad = gradient
 
     def _differentiate_above(self, batch: Batch, far: float) -> None:
         """Gradients where the loss is highest near; weights and state stay as they are."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
@@ -71,7 +71,13 @@ class Reference(Framework):
         """Raises: UnsupportedError, always."""
         self._refuse("native models")
 
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> Trainer:
         """Raises: UnsupportedError, always."""
         self._refuse("training")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.tensorflow.arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow.importing import tf
@@ -82,11 +82,27 @@ class TensorFlow(Framework):
                 for name, g in zip(wanted, downstream, strict=True)
             }
 
-    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+    def trainer(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> Trainer:
         """A trainer that starts from the network's weights."""
         from allotrope.frameworks.tensorflow.trainer import TensorFlowTrainer
 
-        return TensorFlowTrainer(network, plan, settings)
+        return TensorFlowTrainer(network, plan, settings, collective)
+
+    def collective(
+        self, rank: int, size: int, addresses: Sequence[str], settings: Settings
+    ) -> Collective:
+        """The processes by the servers of `tf.distribute`."""
+        from allotrope.frameworks.tensorflow.collective import TensorFlowProcesses
+        from allotrope.frameworks.tensorflow.trainer import set_threads
+
+        set_threads(settings.threads)  # while it still can be said
+        return TensorFlowProcesses(rank, size, addresses)
 
     def settings(self) -> list[Settings]:
         """TensorFlow's defaults first; steps are always graphs, and `compiled` means by XLA."""

@@ -13,6 +13,7 @@ from allotrope.frameworks.tensorflow.kernels import Order
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
+from allotrope.operators.share import BatchShare
 
 Tensor = Any
 
@@ -54,15 +55,20 @@ class NetworkModule(tf.Module):
         }
 
     def outputs(
-        self, inputs: Mapping[str, Tensor], weights: Mapping[str, Tensor], training: bool, step: Any
+        self,
+        inputs: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        training: bool,
+        step: Any,
+        share: BatchShare | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The network's outputs by name, and in training the new state by name.
 
         a function of its arguments alone.
 
-        `weights` are in the order of the variables.
+        `weights` are in the order of the variables. `share`: these are rows of a larger batch.
         """
-        context = Context(training=training, seed=self.seed, step=step)
+        context = Context(training=training, seed=self.seed, step=step, share=share)
         results = self.program({**self.order.views(weights), **inputs}, context)
         return {v.name: y for v, y in zip(self.network.outputs, results, strict=True)}, dict(
             context.updates

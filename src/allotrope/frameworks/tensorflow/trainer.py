@@ -12,11 +12,12 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.errors import UsageError
-from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Arrays, Batch, Collective, Trainer, TrainingPlan
 from allotrope.frameworks.tensorflow.arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.module import NetworkModule
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
+from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     averaging_share,
     check_state,
@@ -72,7 +73,13 @@ class MixedPrimitives(TensorFlowPrimitives):
 class TensorFlowTrainer(Trainer):
     """A network in training, on one device, with one set of settings."""
 
-    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: TrainingPlan,
+        settings: Settings,
+        collective: Collective | None = None,
+    ) -> None:
         """Raises: UnsupportedError for operators without a meaning.
 
         UsageError for threads that cannot be set any more.
@@ -89,6 +96,7 @@ class TensorFlowTrainer(Trainer):
         with tf.device(self.device):
             kernels = not plan.optimizer.by_shape
             self.model = NetworkModule(network, plan.seed, primitives, as_kernels=kernels)
+            self.together = Together(collective, self.model.program)
             learning = network.trainable - plan.frozen
             self.trained = [name for name in network.weights if name in learning]
             self.slots = {name: self._slots(name) for name in self.trained}
@@ -122,14 +130,18 @@ class TensorFlowTrainer(Trainer):
     ) -> Tensor:
         p, values = self.model.program.p, self.model.values()
         trained = [values[name] for name in self.trained]
+        share = self.together.share(targets)
 
         def differentiated(trained: list[Tensor]) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
             known = {**values, **dict(zip(self.trained, trained, strict=True))}
             with tf.GradientTape() as tape:
                 tape.watch(trained)
-                outputs, updates = self.model.outputs(inputs, known, True, step)
+                outputs, updates = self.model.outputs(inputs, known, True, step, share)
+                outputs = self.together.whole(outputs, share)
                 loss = loss_of(p, self.plan, outputs, targets, weights)
-            return loss, updates, _dense(tape.gradient(loss, trained), trained)
+                part = self.together.part(loss)
+            parts = _dense(tape.gradient(part, trained), trained)
+            return loss, updates, self.together.summed(parts)
 
         loss, updates, gradients = differentiated(trained)
         if self.plan.sharpness is not None:

@@ -23,6 +23,7 @@ from allotrope.measure.left_in_float import LeavingInFloat
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import measurement
 from allotrope.network.network import Network
+from allotrope.process.group import ProcessGroup
 from allotrope.progress import Progress, duration
 from allotrope.run_record import TrainingFacts
 from allotrope.tasks import Task
@@ -103,10 +104,12 @@ def trained(
     folder: Path | None = None,
     show: Progress | None = None,
     teaching: Teaching | None = None,
+    group: ProcessGroup | None = None,
 ) -> TrainedPlan:
     """The plan carried out; with a `folder` from the newest checkpoint in it, if there is one.
 
-    `teaching` is asked before each step for what to learn from.
+    `teaching` is asked before each step for what to learn from. The processes of a `group` make
+    the steps.
     """
     show = show or Progress()
     result = train(
@@ -120,6 +123,7 @@ def trained(
         resume=folder is not None and resumable(folder / "checkpoints"),
         has_learned=plan.start.has_learned,
         teaching=teaching,
+        group=group,
     )
     show.close()
     speed = f"{result.examples_per_second:,.0f} examples/s"

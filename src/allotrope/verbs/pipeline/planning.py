@@ -40,12 +40,14 @@ Race = Callable[[Sequence[str], Callable[[str], Choice]], Choice]
 class Among:
     """What a run may choose among: the framework's and machine's, unless a caller says.
 
-    `turns`: for how long each candidate is timed.
+    `turns`: for how long each candidate is timed. Without `compiled`, no compiled
+    steps, unless the framework has no others.
     """
 
     settings: Sequence[Settings] | None = None
     candidates: Callable[[Path], list[Candidate]] = candidates
     turns: Turns = USUAL
+    compiled: bool = True
 
     def plausible(self, framework: str, fixed: FixedSettings) -> list[Settings]:
         """The settings among which a training chooses; one, if all are fixed.
@@ -53,8 +55,12 @@ class Among:
         Raises: UsageError if the framework has none such.
         """
         if self.settings is not None:
-            return list(self.settings)
-        return plausible(find_framework(framework), fixed)
+            options = list(self.settings)
+        else:
+            options = plausible(find_framework(framework), fixed)
+        if self.compiled:
+            return options
+        return [each for each in options if not each.compiled] or options
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,313 @@
+"""Processes on one machine or several that work on one thing, and the one that leads them.
+
+Each member connects to the leader and says who it is. From then on the leader asks and members
+answer, in order. A member that is gone ends the work of all: its rank is named, and what it was
+asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from allotrope.errors import TrainingError, UsageError
+from allotrope.process.channel import environment
+from allotrope.process.link import SILENCE, Gone, Link, Part, host_and_port
+from allotrope.process.worker import shortened
+
+MEETING = 120.0
+"""Seconds in which all members have to come."""
+GRACE = 2.0
+"""Seconds between the first sign that something is wrong and the search for who is gone.
+
+Members that wait for one that is gone may say so before its connection closes."""
+
+Answer = tuple[dict[str, Any], list[bytearray]]
+LOCAL = "127.0.0.1"
+
+
+@dataclass
+class GroupMember:
+    """One process: `waiting` is what it was asked for and has not answered."""
+
+    rank: int
+    link: Link
+    host: str
+    pid: int
+    port: int
+    waiting: deque[str] = field(default_factory=deque)
+    answers: deque[Answer] = field(default_factory=deque)
+    last: str = ""
+    gone: str = ""
+    failed: str = ""
+
+
+class ProcessGroup:
+    """The members by rank, as their leader has them."""
+
+    def __init__(
+        self,
+        module: str,
+        size: int,
+        card: Mapping[str, Any],
+        address: str | None = None,
+        threads: int = 0,
+        patience: float = MEETING,
+        silence: float = SILENCE,
+    ) -> None:
+        """Starts `size` processes that run `module`, or with an `address` rank 0 alone.
+
+        At HOST:PORT the others are then waited for. `card` is what all have to agree in. One that
+        gives no sign of life for `silence` seconds is taken for gone.
+
+        Raises: TrainingError if some do not come, UsageError if some differ.
+        """
+        self.size, self._card, self._patience = size, card, patience
+        self.remedy = ""  # what to do if a member is gone, which who leads may come to know
+        self.members: dict[int, GroupMember] = {}
+        self._changed = threading.Condition()
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._complaints = {rank: tempfile.TemporaryFile() for rank in range(size)}  # noqa: SIM115
+        self._module, self._threads, self._silence = module, threads, silence
+        try:
+            with _listening(address) as listening:
+                self.address = address or f"{LOCAL}:{listening.getsockname()[1]}"
+                for rank in range(size) if address is None else (0,):
+                    self._start(rank)
+                self._gather(listening)
+        except BaseException:
+            self.close()
+            raise
+        for member in self.members.values():
+            threading.Thread(target=self._listen, args=(member,), daemon=True).start()
+
+    @property
+    def addresses(self) -> list[str]:
+        """HOST:PORT of every member, at which its engine may listen."""
+        return [f"{one.host}:{one.port}" for _, one in sorted(self.members.items())]
+
+    def ask(
+        self,
+        rank: int,
+        command: str,
+        parts: Sequence[Part] = (),
+        /,
+        *,
+        saying: str = "",
+        **said: Any,
+    ) -> None:
+        """Asks a member for something without waiting; `saying` is what errors call it.
+
+        Raises: TrainingError that names a member that is gone.
+        """
+        member = self.members[rank]
+        with self._changed:
+            member.waiting.append(saying or f"'{command}'")
+        try:
+            member.link.send({"command": command, **said}, parts)
+        except Gone as gone:
+            self._lost(member, str(gone))
+            self._fail()
+
+    def answer(self, rank: int) -> Answer:
+        """What the member answers to the oldest that it was asked for.
+
+        Raises: TrainingError that names a member that is gone, or what one failed with.
+        """
+        member = self.members[rank]
+        with self._changed:
+            while not member.answers and not self._broken:
+                self._changed.wait()
+            if member.answers:
+                return member.answers.popleft()
+        self._fail()
+
+    def close(self, reason: str = "", result: Mapping[str, Any] | None = None) -> None:
+        """Ends all members; without a `reason` they have done their part."""
+        for member in self.members.values():
+            with contextlib.suppress(Gone):
+                member.link.send({"command": "end", "reason": reason, "result": result or {}})
+        for process in self._started.values():
+            _ended(process, 0 if reason else 5)
+        for member in self.members.values():
+            member.link.close()
+        for file in self._complaints.values():
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        reason = ""
+        if error is not None:
+            reason = str(error) or type(error).__name__
+        self.close(reason)
+
+    # --- the meeting
+
+    def _start(self, rank: int) -> None:
+        words = [sys.executable, "-m", self._module, str(rank), str(self.size), self.address]
+        self._started[rank] = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints[rank],
+            env=environment(self._threads),
+        )
+
+    def _gather(self, listening: socket.socket) -> None:
+        deadline = time.monotonic() + self._patience
+        listening.settimeout(0.2)
+        while len(self.members) < self.size:
+            self._check_started()
+            if time.monotonic() > deadline:
+                raise TrainingError(self._absent())
+            with contextlib.suppress(TimeoutError):
+                connection, (host, *_) = listening.accept()
+                self._welcome(Link(connection, self._silence), host)
+
+    def _welcome(self, link: Link, host: str) -> None:
+        """Takes a member in. Raises: UsageError, which it is told too, if it does not fit."""
+        try:
+            said, _ = link.receive()
+            rank = int(said["rank"])
+        except (Gone, KeyError, ValueError, TypeError):
+            link.close()  # whoever that was, it is no member
+            return
+        problem = self._misfit(rank, said)
+        self.members.setdefault(rank, GroupMember(rank, link, host, said["pid"], said["port"]))
+        if problem:
+            link.send({"command": "end", "reason": problem, "result": {}})
+            raise UsageError(problem)
+
+    def _misfit(self, rank: int, said: Mapping[str, Any]) -> str:
+        """What keeps a process from being a member; nothing if it fits."""
+        if not 0 <= rank < self.size or said["size"] not in (self.size, None):
+            return (
+                f"rank {rank} of {said['size']} came, and these are {self.size} processes: ranks 0 "
+                f"to {self.size - 1}. Start all with the same --processes."
+            )
+        if rank in self.members:
+            return f"two processes came as rank {rank}. Give each a --rank of its own."
+        theirs = said["card"]
+        apart = [
+            f"{name} is {theirs.get(name)} there and {mine} on rank 0"
+            for name, mine in self._card.items()
+            if name in theirs and theirs[name] != mine
+        ]
+        if apart:
+            return f"rank {rank} differs: {'; '.join(apart)}. Processes train alike or not at all."
+        return ""
+
+    def _check_started(self) -> None:
+        for rank, process in self._started.items():
+            if rank not in self.members and process.poll() is not None:
+                raise TrainingError(f"rank {rank} could not begin: {self._death(rank)}.")
+
+    def _absent(self) -> str:
+        absent = sorted(set(range(self.size)) - self.members.keys())
+        ranks = ", ".join(map(str, absent))
+        remedy = " and ".join(f"--rank {rank} --address {self.address}" for rank in absent[:3])
+        return (
+            f"of {self.size} processes rank {ranks} did not come to {self.address} within "
+            f"{self._patience:g} s. Start them in that time: allotrope fit {remedy}"
+        )
+
+    # --- the work
+
+    def _listen(self, member: GroupMember) -> None:
+        """What a member says, until it is gone."""
+        try:
+            while True:
+                answer = member.link.receive()
+                with self._changed:
+                    said = "nothing"
+                    if member.waiting:
+                        said = member.waiting.popleft()
+                    if "error" in answer[0]:
+                        member.failed = f"failed in {said}: {answer[0]['error']}"
+                    member.last = said
+                    member.answers.append(answer)
+                    self._changed.notify_all()
+        except Gone as gone:
+            self._lost(member, str(gone))
+
+    def _lost(self, member: GroupMember, how: str) -> None:
+        with self._changed:
+            member.gone = member.gone or how
+            self._changed.notify_all()
+
+    @property
+    def _broken(self) -> bool:
+        return any(member.gone or member.failed for member in self.members.values())
+
+    def _fail(self) -> NoReturn:
+        deadline = time.monotonic() + GRACE
+        with self._changed:
+            while not self._gone() and time.monotonic() < deadline:
+                self._changed.wait(0.1)
+            gone = self._gone()
+            members = gone or [one for one in self.members.values() if one.failed]
+        reason = "; ".join(map(self._said_of, members))
+        if gone:
+            reason += f". The other processes were ended. {self.remedy}".rstrip(". ")
+        raise TrainingError(f"{reason}.")
+
+    def _gone(self) -> list[GroupMember]:
+        return [member for member in self.members.values() if member.gone]
+
+    def _said_of(self, member: GroupMember) -> str:
+        who = f"rank {member.rank} (process {member.pid} on {member.host})"
+        if not member.gone:
+            return f"{who} {member.failed}"
+        how = f"is gone: {member.gone}"
+        if "closed" in member.gone and member.rank in self._started:
+            how = self._death(member.rank)
+        when = f"after {member.last or 'its start'}"
+        if member.waiting:
+            when = f"in {member.waiting[0]}"
+        return f"{who} {how}, {when}"
+
+    def _death(self, rank: int) -> str:
+        """How a process of this machine ended, with the last line that it wrote."""
+        code = _ended(self._started[rank], 2)
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        file = self._complaints[rank]
+        file.seek(0)
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+        return shortened(": ".join([how, *lines[-1:]]))
+
+
+def _listening(address: str | None) -> socket.socket:
+    """A socket at HOST:PORT, or where only this machine reaches it. Raises: UsageError."""
+    host, port = (LOCAL, 0) if address is None else host_and_port(address)
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise UsageError(
+            f"nothing can listen at {address}: {error.strerror}. With --rank 0, --address is this "
+            "machine's own name and a free port of it."
+        ) from error
+
+
+def _ended(process: subprocess.Popen[bytes], patience: float) -> int:
+    """The exit code of a process that has so many seconds to end by itself."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(patience)
+    process.kill()
+    return process.wait()

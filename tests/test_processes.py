@@ -1,0 +1,204 @@
+"""Several processes make the steps of one: by every framework's own engine."""
+
+import math
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from allotrope.config import Recipe, Settings
+from allotrope.data.examples import Data, Examples
+from allotrope.errors import TrainingError, UnsupportedError, UsageError
+from allotrope.frameworks import alone
+from allotrope.frameworks.contract import Batch
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.frameworks.together import rows_of
+from allotrope.frameworks.widening import widened
+from allotrope.inputs.image.image import Image
+from allotrope.network import zoo
+from allotrope.network.graph import Graph, Node, Value
+from allotrope.operators.share import BatchShare, axes_of_examples
+from allotrope.process.group import ProcessGroup
+from allotrope.progress import Progress
+from allotrope.tasks import Classification
+from allotrope.training.loop import train
+from allotrope.training.processes.asked_training import AskedTraining
+from allotrope.training.processes.checked import check_together
+from allotrope.training.processes.group_trainer import GroupTrainer
+from allotrope.training.processes.version_card import version_card
+from allotrope.training.underway import Intervals
+from allotrope.verbs.fit import fit
+from allotrope.verbs.processes_asked import WORKER, Processes, processes_asked
+from allotrope.verbs.request import defaults
+from planned import of_digits
+from tested import TESTED
+
+ROWS = 7  # which neither two nor three processes can share evenly
+RECIPE = Recipe(learning_rate=0.05, average=0.9, clip_norm=1.0, batch_size=ROWS)
+RNG = np.random.default_rng(5)
+X = RNG.integers(0, 17, (4 * ROWS, 8, 8, 1)).astype(np.uint8)
+LABELS = RNG.integers(0, 10, 4 * ROWS)
+
+
+def data() -> Data:
+    part = Examples({"image": X, "label": LABELS})
+    image = Image(name="image", height=8, width=8, channels=1)
+    task = Classification(name="label", classes=tuple("0123456789"))
+    return Data("made", (image,), (task,), dict.fromkeys(("train", "validation", "test"), part))
+
+
+def network():
+    """With BatchNormalization over places and rows, over rows alone, and dropout."""
+    options = {"channels": (4,), "hidden": (8,), "normalization": "batch", "dropout": 0.3}
+    return of_digits(zoo.cnn(10, (1, 8, 8), **options))
+
+
+def batch(step: int) -> Batch:
+    rows = np.arange(step, step + ROWS)
+    return Batch({"image": X[rows]}, {"label": np.eye(10)[LABELS[rows]]})
+
+
+@pytest.fixture(scope="module")
+def pair():
+    with ProcessGroup(WORKER, 2, version_card(), threads=1) as group:
+        yield group
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_two_processes_make_the_steps_of_one(pair, name):
+    asked = AskedTraining(widened(network()), data(), RECIPE, Settings(threads=1), name)
+    # As it is sent: a file has constants such as epsilon in float32.
+    one, two = AskedTraining.of(*asked.message()).trainer(), GroupTrainer(pair, asked)
+    for step in range(1, 9):
+        losses = [float(each.step(batch(step), 0.05, step)) for each in (one, two)]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-10), step
+    mine, theirs = one.state(), two.state()
+    assert mine.keys() == theirs.keys()
+    for key, array in mine.items():
+        np.testing.assert_allclose(theirs[key], array, rtol=0, atol=1e-10, err_msg=key)
+    two.load_state(mine)
+    for key, array in two.state().items():
+        np.testing.assert_array_equal(array, mine[key], err_msg=key)
+    answers = [each.evaluate({"image": X})["label"] for each in (one, two)]
+    np.testing.assert_allclose(*answers, rtol=1e-6)
+
+
+class Killing(Progress):
+    """Kills a process after so many validations."""
+
+    def __init__(self, pid, after):
+        self.pid, self.left = pid, after
+
+    def epoch(self, row):
+        self.left -= 1
+        if not self.left:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def test_a_killed_process_is_named_and_the_training_goes_on_in_one(pair, tmp_path):
+    recipe, name = replace(RECIPE, epochs=4), TESTED[0]
+    settings, often = Settings(threads=1), Intervals(checkpoints=0.0)
+    whole = train(network(), data(), recipe, settings, name)
+    show = Killing(pair.members[1].pid, after=2)
+    began = time.monotonic()
+    with pytest.raises(TrainingError, match=r"^rank 1 .* was killed by signal 9, (in|after) step"):
+        train(
+            *(network(), data(), recipe, settings, name, tmp_path, show),
+            intervals=often,
+            group=pair,
+        )
+    assert time.monotonic() - began < 15
+    again = train(network(), data(), recipe, settings, name, tmp_path, resume=True)
+    losses = [[row["loss"] for row in each.history] for each in (whole, again)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert again.steps == whole.steps == 16
+
+
+# --- without other processes
+
+
+def test_rows_are_shared_evenly_in_their_order():
+    for total, size in ((7, 2), (7, 3), (8, 4), (3, 3)):
+        parts = [rows_of(total, rank, size) for rank in range(size)]
+        assert [stop for _, stop in parts[:-1]] == [start for start, _ in parts[1:]]
+        assert (parts[0][0], parts[-1][1]) == (0, total)
+        assert max(stop - start for start, stop in parts) - total // size <= 1
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (14, 2), (2, 7, 3)])
+def test_masks_are_those_of_the_rows_of_a_whole_batch(shape):
+    axis = next(place for place, length in enumerate(shape) if length % 7 == 0)
+    each = shape[axis] // 7
+    whole = np.arange(math.prod(shape)).reshape(shape)
+    share = BatchShare(2, 3, 7, lambda x: x, {"x": axis, "weight": None})
+    own = whole.take(range(2 * each, 5 * each), axis)
+    places = share.positions(ReferencePrimitives(), own.shape, "x")
+    np.testing.assert_array_equal(places, own.reshape(-1))
+    everywhere = share.positions(ReferencePrimitives(), (4, 2), "weight")
+    np.testing.assert_array_equal(everywhere, np.arange(8))
+
+
+def test_a_mask_of_unknown_rows_is_refused():
+    inside = Value("inside", np.dtype(np.float32), ("n", "m"))
+    node = Node("Dropout", ("inside",), ("y",), name="drop")
+    taken = Value("x", np.dtype(np.float32), ("n", 3))
+    graph = Graph((taken,), (), (node,), values={"inside": inside})
+    with pytest.raises(UnsupportedError, match=r"Dropout \(node 'drop'\).*--processes"):
+        axes_of_examples(graph)
+
+
+def test_what_several_processes_cannot_train_is_said_at_once():
+    with pytest.raises(UsageError, match=r"a batch has 7 rows, .*--drop-block"):
+        check_together(8, 7, data(), replace(RECIPE, drop_block=0.1), None)
+    check_together(7, 7, data(), RECIPE, None)
+
+
+USUAL = {**defaults(fit), "data": "digits"}
+TORCHRUN = {
+    "TORCHELASTIC_RUN_ID": "none",
+    "WORLD_SIZE": "4",
+    "RANK": "2",
+    "MASTER_ADDR": "node-a",
+    "MASTER_PORT": "29500",
+    "LOCAL_WORLD_SIZE": "2",
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "expected"),
+    [
+        ({}, {}, None),
+        ({}, {"WORLD_SIZE": "4", "RANK": "2"}, None),
+        ({}, TORCHRUN, Processes(4, 2, "node-a:29501", 2)),
+        ({"processes": 2}, {}, Processes(2, 0, None, 2)),
+        ({"processes": 2, "address": "a:1"}, TORCHRUN, Processes(2, 0, "a:1")),
+        ({"rank": 1, "address": "a:1"}, {}, Processes(0, 1, "a:1")),
+    ],
+)
+def test_which_processes_are_asked_for(asked, environment, expected):
+    assert processes_asked({**USUAL, **asked}, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"processes": 2, "rank": 1}, "--rank 1 needs --address HOST:PORT"),
+        ({"address": "a:1"}, "--address needs --processes N"),
+        ({"processes": 2, "rank": 2, "address": "a"}, "none of 0 to 1; --address a is not HOST"),
+        ({"processes": 2, "ensemble": 3}, "--ensemble trains its members in one process"),
+        ({"processes": 2, "compile": True}, "--compile compiles the step of one process"),
+    ],
+)
+def test_options_at_odds_are_named(asked, message):
+    with pytest.raises(UsageError, match=message):
+        processes_asked({**USUAL, **asked}, {})
+
+
+def test_keras_on_jax_is_refused_with_those_that_can():
+    assert alone("keras", "tensorflow") is None
+    assert alone("keras", "jax") == (
+        "keras on jax trains in one process only; these in several: pytorch, tensorflow, keras, jax"
+    )
