@@ -21,7 +21,7 @@ import allotrope
 from allotrope.data.examples import Data
 
 BARE = {"augmentation": "none", "label_smoothing": 0.0, "weight_decay": 0.0, "average": None}
-PICTURES, ROWS, SCALED = 6_000, 8_000, 100.0
+PICTURES, ROWS, SCALED = 5_000, 6_000, 100.0
 COLUMNS = (
     *("age", "workclass", "fnlwgt", "education", "education_years", "marital", "occupation"),
     *("relationship", "race", "sex", "gain", "loss", "hours", "country", "income"),
@@ -53,7 +53,8 @@ class ConceptProblem:
         return 1.0 if self.unit else SCALED
 
 
-def _idx(file: Path, header: int) -> np.ndarray:
+def idx(file: Path, header: int) -> np.ndarray:
+    """The bytes of an IDX file behind its header."""
     return np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=header)
 
 
@@ -61,8 +62,8 @@ def fashion(data: Path, seed: int) -> Data:
     """The first pictures of Fashion-MNIST, and its whole test data."""
     parts = {}
     for split, stem, most in (("train", "train", PICTURES), ("test", "t10k", None)):
-        labels = _idx(data / f"fashion-mnist/{stem}-labels-idx1-ubyte.gz", 8)
-        pictures = _idx(data / f"fashion-mnist/{stem}-images-idx3-ubyte.gz", 16)
+        labels = idx(data / f"fashion-mnist/{stem}-labels-idx1-ubyte.gz", 8)
+        pictures = idx(data / f"fashion-mnist/{stem}-images-idx3-ubyte.gz", 16)
         pictures = pictures.reshape(len(labels), 28, 28, 1)
         parts[split] = {"image": pictures[:most], "label": labels[:most]}
     return allotrope.read(parts, seed=seed)
@@ -124,22 +125,22 @@ def _small_cnn(**style: Any) -> dict[str, Any]:
 
 
 PROBLEMS: dict[str, ConceptProblem] = {
-    "fashion": ConceptProblem("Fashion-MNIST, cnn", fashion, "cnn", 5, _small_cnn()),
+    "fashion": ConceptProblem("Fashion-MNIST, cnn", fashion, "cnn", 3, _small_cnn()),
     "plain": ConceptProblem(
         "Fashion-MNIST, cnn without normalization",
         fashion,
         "cnn",
-        5,
+        3,
         _small_cnn(normalization="none"),
     ),
-    "residual": ConceptProblem("Fashion-MNIST, resnet8", fashion, "resnet8", 3, {"width": 0.5}),
-    "trec": ConceptProblem("TREC, text_cnn", trec, "text_cnn", 5),
-    "adult": ConceptProblem("adult: income, table_mlp", adult, "table_mlp", 5),
+    "residual": ConceptProblem("Fashion-MNIST, resnet8", fashion, "resnet8", 3, {"width": 0.25}),
+    "trec": ConceptProblem("TREC, text_cnn", trec, "text_cnn", 3),
+    "adult": ConceptProblem("adult: income, table_mlp", adult, "table_mlp", 3),
     "age": ConceptProblem(
         "adult: age, table_mlp",
         functools.partial(adult, target="age", task={"age": "regression"}),
         "table_mlp",
-        5,
+        3,
         metric="rmse",
         unit="years",
     ),
@@ -152,7 +153,7 @@ PROBLEMS: dict[str, ConceptProblem] = {
             metric={"band": "quadratic_kappa"},
         ),
         "table_mlp",
-        5,
+        3,
         metric="quadratic_kappa",
     ),
     "emotions": ConceptProblem("emotions, table_mlp", emotions, "table_mlp", 20, metric="micro_f1"),

@@ -30,6 +30,8 @@ MEMBERS = 3
 APART = 100
 """Seeds of the members of an ensemble are so far apart."""
 TINY = 0.01
+_MADE: dict[tuple[str, int], list[Network]] = {}
+"""The members of an ensemble, which a student learns from, too."""
 
 
 def tiny_normal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -87,8 +89,11 @@ def _at_found_rate(problem: ConceptProblem, data: Data, chosen: Choice, seed: in
 
 def _members(problem: ConceptProblem, data: Data, seed: int) -> list[Network]:
     """Networks that began with other weights and saw the batches in another order."""
-    seeds = [seed + APART * number for number in range(MEMBERS)]
-    return [_trained(data, _chosen(problem, data, BARE, each)) for each in seeds]
+    if (problem.title, seed) not in _MADE:
+        seeds = [seed + APART * number for number in range(MEMBERS)]
+        networks = [_trained(data, _chosen(problem, data, BARE, each)) for each in seeds]
+        _MADE[problem.title, seed] = networks
+    return _MADE[problem.title, seed]
 
 
 def _ensemble(problem: ConceptProblem, data: Data, chosen: Choice, seed: int) -> Arrays:

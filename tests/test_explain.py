@@ -17,6 +17,7 @@ from allotrope.cli import main
 from allotrope.errors import AllotropeError, DataError, RunFolderError, UsageError
 from allotrope.explaining.followed import followed
 from allotrope.explaining.way import way_through
+from allotrope.network.graph import Node
 from allotrope.network.rewriting.ensemble import ensemble
 from allotrope.report.explained.explained_page import steps_of
 from allotrope.report.explained.liveliest import window_at
@@ -75,6 +76,19 @@ def test_gradients_are_slopes():
     # Of the same answer, as the slope is of the strongest.
     winner = way_of(network, darker).winner
     assert logits[1][winner] - logits[0][winner] == pytest.approx(middle, rel=0.1, abs=1e-5)
+
+
+def test_pixels_that_are_turned_before_they_are_floats_have_their_slopes():
+    network = pictured("cnn", side=12, colours=3, **PLAIN)
+    cast = next(node for node in network.graph.nodes if node.operator == "Cast")
+    turn = Node("Transpose", ("picture",), ("turned",), {"perm": (0, 3, 1, 2)}, "turned")
+    first = replace(cast, inputs=("turned",), outputs=("floats",))
+    back = Node("Transpose", ("floats",), cast.outputs, {"perm": (0, 2, 3, 1)}, "back")
+    others = [node for node in network.graph.nodes if node is not cast]
+    graph = replace(network.graph, nodes=(turn, first, back, *others))
+    pixels = RANDOM.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    same = way_of(network, pixels).to_pixels
+    assert np.allclose(way_of(network.changed(graph=graph), pixels).to_pixels, same, atol=1e-6)
 
 
 def test_what_a_network_lacks_is_said():

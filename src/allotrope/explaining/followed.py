@@ -43,7 +43,10 @@ def followed(
     """
     watched, probe = probed(network, way.pixels)
     watched = _giving(watched, way)
-    pixels = np.zeros((1, *x.shape), way.pixels.dtype)
+    sides = [side for side in (way.pixels.shape or ())[1:] if isinstance(side, int)]
+    # A network may turn pixels to [c, h, w] before they are floats.
+    turned = sides == [x.shape[2], *x.shape[:2]] and sides != list(x.shape)
+    pixels = np.zeros((1, *(sides if turned else x.shape)), way.pixels.dtype)
     inputs = {way.taken: x[None], probe: pixels}
     results = watched.run(inputs, framework)
     shares = results[way.answer][0].astype(np.float64)
@@ -56,6 +59,8 @@ def followed(
     slopes[0] = _loss_slopes(way, logits[0], label)
     still = watched.changed(trainable=frozenset())
     to_pixels = still.gradients(inputs, {way.logits: of_winner}, framework)[probe][0]
+    if turned:
+        to_pixels = np.moveaxis(to_pixels, 0, -1)
     back = watched.gradients(inputs, {way.logits: slopes}, framework)
     arrays = {name: array[0] for name, array in results.items()}
     arrays |= {**network.graph.constants, **network.weights}

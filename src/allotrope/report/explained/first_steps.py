@@ -60,8 +60,8 @@ def _prepared(way: Followed) -> str:
     row, column = np.unravel_index(way.picture[..., 0].argmax(), way.picture.shape[:2])
     before, after = way.picture[row, column, 0], taken[0, row, column]
     return (
-        f"The first layer takes them less their mean and over their deviation, which is part of "
-        f"the network: {before} becomes {number(float(after))}."
+        "Pre-processing is part of the network and brings them to numbers around 0: to the first "
+        f"layer {before} is {number(float(after))}."
     )
 
 
