@@ -5,26 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from allotrope.data.examples import UNLABELLED, Data
 from allotrope.progress import Progress
 from allotrope.verbs import pipeline
 from allotrope.verbs.few_labels_pages import FewLabelsPage, MethodPage
 from allotrope.verbs.journal import Journal
-from allotrope.verbs.pipeline import Plan, Start, TrainedPlan
+from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.ensemble_values import mirror_axes
 from allotrope.verbs.pipeline.few_labels import (
     LABELS,
     ROUNDS,
     Method,
     TimeLeft,
-    first_student,
+    going_on,
     method_for,
-    next_student,
     of_labels,
+    student,
     student_start,
-    with_time,
+    width_for_all,
 )
 from allotrope.verbs.pipeline.few_labels_outcome import FewLabels, outcome
 from allotrope.verbs.pipeline.unlabelled_answers import Teacher, drawn, taught_by
@@ -75,7 +74,8 @@ class FewLabelsRun:
         def begin() -> Plan:
             if method.name == LABELS:
                 return self.plan
-            return of_labels(self.options, self.plan, self._student_start)
+            arguments = width_for_all(self.options, self.plan)
+            return of_labels(self.options, self.plan, arguments)
 
         plan = self._begun(1, begin)
         return self._learned(plan, 1, lambda: plan.data, "labels alone")
@@ -95,22 +95,27 @@ class FewLabelsRun:
         said = f"pseudo-labels of {count:,} examples, {number - 1} of {ROUNDS}"
         return self._learned(plan, number, learning, said)
 
-    @cached_property
-    def _student_start(self) -> Start:
-        return student_start(self.options, self.plan)
-
     def _begun_student(self, number: int) -> Plan:
-        """How the stage learns: the first student anew, later ones from the one before."""
-        before = self.trained[-1]
-        start = first_student(self._student_start) if number == 2 else next_student(before)
-        budget = self.plan.recipe.budget
+        """How the stage learns: from what the one before it has learned."""
+        before, data = self.trained[-1], self.plan.data
+        budget, count = self._affordable()
+        if number == 2:
+            unlabelled = drawn(data, count, self.plan.recipe.seed, number)
+            start = student_start(self.options, self.plan, unlabelled, before)
+        else:
+            start = going_on(before.plan.start, before)
+        return student(self.plan, start, budget or start.recipe.budget, count)
+
+    def _affordable(self) -> tuple[float | None, int]:
+        """Seconds of the next student, if there is a budget, and its unlabelled examples."""
+        before, data = self.trained[-1], self.plan.data
+        most, budget = len(data.splits[UNLABELLED]), self.plan.recipe.budget
         if self.options.budget is None or budget is None:
-            everything = len(self.plan.data.splits[UNLABELLED])
-            return with_time(self.plan, start, start.recipe.budget, everything)
+            return None, most
         spent = sum(each.facts.seconds for each in self.trained)
-        views = 2 if mirror_axes(self.plan.data, before) else 1
-        students = TimeLeft(budget - spent, ROUNDS + 2 - number, before.speed, views)
-        return students.next(self.plan, start)
+        views = 2 if mirror_axes(data, before) else 1
+        left = TimeLeft(budget - spent, ROUNDS + 1 - len(self.trained), before.speed, views)
+        return left.affords(most)
 
     def _begun(self, number: int, make: Callable[[], Plan]) -> Plan:
         return self.journal.value(BegunPage(self.plan, number, STAGES), make)

@@ -9,7 +9,7 @@ from typing import Any
 
 from allotrope.architectures.choose import choose
 from allotrope.config import Recipe
-from allotrope.data.examples import UNLABELLED, Data
+from allotrope.data.examples import UNLABELLED, Data, Examples
 from allotrope.tasks.several import is_classification
 from allotrope.training.speed import training_speed
 from allotrope.verbs.pipeline.outcome import TrainedPlan
@@ -73,29 +73,55 @@ def affordable_steps(plan: Plan) -> float:
     return recipe.budget * speed / batch
 
 
-def of_labels(asked: Request, plan: Plan, student: Start) -> Plan:
-    """Labels alone, in the part of the time that is theirs, with a network as large as students."""
+def width_for_all(asked: Request, plan: Plan) -> dict[str, Any]:
+    """The width that suits all examples and the time, if that is free: students see them all."""
+    built = plan.start.details["arguments"]
+    if "width" not in built or asked.has_learned:
+        return {}
+    if asked.network != "auto":
+        return {"width": built["width"]}
+    start = _begun(asked, plan, with_unlabelled(plan.data), asked.network)
+    return {"width": start.details["arguments"]["width"]}
+
+
+def of_labels(asked: Request, plan: Plan, arguments: Mapping[str, Any]) -> Plan:
+    """Labels alone, in the part of the time that is theirs, with the network of the students."""
     recipe = plan.recipe
     if recipe.budget is None:
         return plan
-    width = student.details["arguments"].get("width")
     recipe = replace(recipe, budget=FIRST * recipe.budget)
-    if width == plan.start.details["arguments"].get("width"):
+    if all(plan.start.details["arguments"][name] == value for name, value in arguments.items()):
         return replace(plan, recipe=recipe)
-    start = _begun(asked, plan, plan.data, plan.start.name, {"width": width})
+    start = _begun(asked, plan, plan.data, plan.start.name, arguments)
     return replace(plan, start=start, recipe=recipe)
 
 
-def student_start(asked: Request, plan: Plan) -> Start:
-    """The network anew, as all examples suit it and the time; one from a file as it came."""
+def student_start(asked: Request, plan: Plan, unlabelled: Examples, before: TrainedPlan) -> Start:
+    """The network as the stage before left it, with the recipe for so many examples.
+
+    It begins anew if so many examples are better learned by another one, such as one that knows
+    more words.
+    """
     if asked.has_learned:
-        return replace(plan.start, recipe=_student_recipe(asked, plan.recipe, plan.recipe))
-    built = plan.start.details["arguments"]
-    # Another kind of network may have been found by a race, a width by the time alone.
-    free = "width" in built and asked.network == "auto"
-    name = asked.network if free else plan.start.name
-    start = _begun(asked, plan, with_unlabelled(plan.data), name)
-    return replace(start, recipe=_student_recipe(asked, plan.recipe, start.recipe))
+        start = replace(plan.start, recipe=plan.recipe)
+    else:
+        built = before.plan.start.details["arguments"]
+        width = {name: value for name, value in built.items() if name == "width"}
+        data = with_unlabelled(plan.data, unlabelled)
+        start = _begun(asked, plan, data, plan.start.name, width)
+    recipe = _student_recipe(asked, plan.recipe, start.recipe)
+    return going_on(replace(start, recipe=recipe), before)
+
+
+def going_on(start: Start, before: TrainedPlan) -> Start:
+    """The network with what was learned before, if that was of the same layers."""
+    weights, names = before.network.weights, start.network.weights.keys()
+    if not names <= weights.keys():
+        return start
+    learned = {name: weights[name] for name in names}
+    if any(learned[name].shape != x.shape for name, x in start.network.weights.items()):
+        return start
+    return replace(start, network=start.network.with_weights(learned))
 
 
 def _begun(
@@ -121,53 +147,40 @@ def _student_recipe(asked: Request, alone: Recipe, recipe: Recipe) -> Recipe:
     augmentation = recipe.augmentation
     if "augmentation" not in asked.recipe and augmentation == "light":
         augmentation = alone.augmentation
-    return replace(recipe, labelled_share=SHARE, label_smoothing=0.0, augmentation=augmentation)
-
-
-def first_student(start: Start) -> Start:
-    """The first of the students, with its part of their time."""
-    recipe = start.recipe
     budget, epochs = _shared(recipe.budget), _shared(recipe.epochs)
-    return replace(start, recipe=replace(recipe, budget=budget, epochs=epochs))
+    own = {"labelled_share": SHARE, "label_smoothing": 0.0, "augmentation": augmentation}
+    return replace(recipe, budget=budget, epochs=epochs, **own)
 
 
 def _shared(time: float | None) -> float | None:
     return None if time is None else time / ROUNDS
 
 
-def next_student(before: TrainedPlan) -> Start:
-    """The network as the student before left it."""
-    start = before.plan.start
-    learned = {name: before.network.weights[name] for name in start.network.weights}
-    return replace(start, network=start.network.with_weights(learned))
-
-
 @dataclass(frozen=True)
 class TimeLeft:
-    """What is left of a budget for so many students that are still to come.
+    """What is left of a budget, in seconds, for so many students that are still to come.
 
-    `speed` is in examples a second.
+    `speed` is in examples a second, and `views` of each unlabelled one are labelled.
     """
 
     seconds: float
-    count: int
+    students: int
     speed: float
     views: int
 
-    def next(self, plan: Plan, start: Start) -> Plan:
-        """The next one, with as many unlabelled examples as it can see in its time.
+    def affords(self, most: int) -> tuple[float, int]:
+        """Seconds of the next training, and of how many unlabelled examples.
 
-        Those are labelled in that time too.
+        They are as many as it can see, since each that is seen is labelled in that time too.
         """
-        seconds = self.seconds / self.count
+        seconds = self.seconds / self.students
         seen = (1 - SHARE) * seconds * self.speed
-        # Each that is seen is labelled, as far as there are so many.
-        count = min(seen / (1 + LABELLING * self.views), len(plan.data.splits[UNLABELLED]))
-        left = max(seconds - LABELLING * self.views * count / self.speed, 1.0)
-        return with_time(plan, start, left, int(count))
+        count = min(seen / (1 + LABELLING * self.views), most)
+        labelling = LABELLING * self.views * count / self.speed
+        return max(seconds - labelling, 1.0), max(int(count), 1)
 
 
-def with_time(plan: Plan, start: Start, budget: float | None, count: int) -> Plan:
+def student(plan: Plan, start: Start, budget: float | None, count: int) -> Plan:
     """A student with so many seconds and unlabelled examples."""
     recipe = replace(start.recipe, budget=budget)
     details = {**start.details, UNLABELLED: count}
