@@ -21,6 +21,8 @@ LISTED = 5
 LONGEST = 40
 """Characters of a cell that a message shows."""
 NUMBER, REGRESSION, MULTILABEL = "number", "regression", "multilabel"
+CLASSIFICATION = "classification"
+HELD_OUT = {"validation", "test"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ def _of_tasks(frame: Frame, kinds: Mapping[str, str]) -> Iterator[BadRows]:
         ((name, kind),) = kinds.items()
         if kind == MULTILABEL and frame.splits["train"][name].ndim == 1:
             return  # an empty cell has none of the labels
-        rows = {split: _missing(frame, split, name) for split in frame.splits}
+        # Of classes it does if it is for training: fit learns from unlabelled examples.
+        judging = frame.splits.keys() & HELD_OUT if kind == CLASSIFICATION else frame.splits
+        rows = {split: _missing(frame, split, name) for split in sorted(judging)}
         if _any(rows):
             yield BadRows(name, "has no label in", rows)
 

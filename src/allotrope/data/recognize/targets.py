@@ -26,15 +26,16 @@ HELD_OUT = ("validation", "test")
 def to_task(frame: Frame, name: str, kind: str, alone: bool) -> tuple[Task, dict[str, np.ndarray]]:
     """The task of a target column, and its labels by split.
 
-    Labels may be missing; of a task that is `alone` only those of training examples, of which fit
-    learns by its method for few labels.
+    Labels may be missing; of a task that is `alone` only classes of training examples, from which
+    fit learns by its method for few labels.
     Raises: DataError with every row that does not fit the kind.
     """
     columns = {split: part[name] for split, part in frame.splits.items()}
     task, labels = MAKERS[kind](frame, name, columns)
     if alone:
-        judging = {split: labels[split] for split in HELD_OUT if split in labels}
-        _check_complete(frame, name, judging)
+        classes = kind == Classification.kind
+        needed = {split: x for split, x in labels.items() if not classes or split in HELD_OUT}
+        _check_complete(frame, name, needed)
     return task, labels
 
 
