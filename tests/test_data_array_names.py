@@ -173,13 +173,13 @@ def test_what_has_no_labels_is_left_out_and_said(tmp_path):
             "x_train": IMAGES,
             "y_train": LABELS,
             "x_test": SOME,
-            "x_unlabeled": SOME,
+            "x_unlabeled": SOME + 1,
+            "x_pred": SOME,
             "ids": np.arange(60),
         },
     )
-    assert sizes(data) == [42, 6, 12]
-    assert "'x_test' has no labels" in notes(data)
-    assert "x_unlabeled [20, 8, 8] uint8, ids [60] int64" in notes(data)
+    assert len(data.splits["unlabelled"]) == 20 and "'x_test' has no labels" in notes(data)
+    assert "x_pred [20, 8, 8] uint8, ids [60] int64" in notes(data)
 
 
 @pytest.mark.parametrize(

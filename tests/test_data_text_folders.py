@@ -42,7 +42,10 @@ def test_class_folders_of_texts_are_read_below_splits_or_not(tmp_path):
     assert sum(map(len, plain.splits.values())) == 24
     split = allotrope.read(tmp_path / "imdb")
     assert len(split.test) == 10
-    assert "left out: 'train/unsup' (unlabelled by its name)" in notes(split)
+    assert len(split.splits["unlabelled"]) == 12 and (split.splits["unlabelled"]["label"] < 0).all()
+    filled(tmp_path / "imdb" / "train" / "unsup" / "pos")
+    with pytest.raises(DataError, match="'train/unsup' holds the folders 'pos'"):
+        allotrope.read(tmp_path / "imdb")
     assert split.test.origin[0] == "test/neg/00.txt"
     assert split.inputs[0].whole_files
 

@@ -46,7 +46,7 @@ class Frame:
     Of numbers in texts: `spoiled` are columns in which some rows hold none, `doubtful` says of
     columns how else they may be read, and `written` is how they are written if not plainly
     (`NumberForm.sample`). `known` is what a network says of its columns that is to be trained
-    further.
+    further. `absent` are the columns that unlabelled rows did not bring.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Frame:
     forms: dict[str, str] = field(default_factory=dict)
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: KnownColumns = field(default_factory=KnownColumns)
+    absent: frozenset[str] = frozenset()
     keep: Keep = in_memory
     keep_rows: KeepRows = rows_in_memory
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.data.examples import UNLABELLED
 from allotrope.data.line_titles import taken_titles
+from allotrope.data.recognize.absent_labels import with_absent
 from allotrope.data.recognize.frame import Frame, Spoiled
 from allotrope.data.sources.arrays.array_names import SPLITS as SHORT_SPLITS
-from allotrope.data.split_names import split_name, words
+from allotrope.data.split_names import TO_ANSWER, split_name, to_learn_from, words
 from allotrope.data.store.lazy_columns import Computed, shape_of, taken, without
 from allotrope.errors import DataError
 
@@ -30,7 +32,7 @@ def frame_of(name: str, columns: Mapping[str, Any]) -> Frame:
     by_split = {str(key): value for key, value in columns.items() if isinstance(value, Mapping)}
     if not by_split:
         arrays = {str(key): as_array(name, str(key), value) for key, value in columns.items()}
-        return checked(with_split_column(Frame(name, by_names(name, arrays))))
+        return checked(with_split_column(with_absent(Frame(name, by_names(name, arrays)))))
     said = {key: _split(key) for key in by_split}
     unknown = [key for key, split in said.items() if split is None]
     if unknown or len(by_split) < len(columns) or len(set(said.values())) < len(said):
@@ -44,11 +46,13 @@ def frame_of(name: str, columns: Mapping[str, Any]) -> Frame:
         }
         for key, part in by_split.items()
     }
-    return checked(Frame(name, splits))
+    return checked(with_absent(Frame(name, splits)))
 
 
 def _split(key: str) -> str | None:
     """The split that a key is called after."""
+    if to_learn_from(key):
+        return UNLABELLED
     said = split_name(key)
     if said is None or not said.pure or said.split == "unlabelled":
         return None
@@ -106,7 +110,9 @@ def _column_and_split(name: str) -> tuple[str, str | None]:
     if len(splits) != 1 or len(parts) == 1:
         return name, None
     split = SHORT_SPLITS[splits[0]]
-    if split not in ("train", *HELD_OUT):
+    if split == UNLABELLED and not TO_ANSWER.isdisjoint(parts):
+        return name, None
+    if split not in ("train", *HELD_OUT, UNLABELLED):
         return name, None
     return "_".join(part for part in parts if part != splits[0]), split
 
@@ -134,7 +140,7 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
     columns, origin = frame.splits["train"], frame.origin.get("train")
     checked(frame)
     of_rows = np.array([said[value] for value in columns[name].tolist()])
-    rows = {split: np.flatnonzero(of_rows == split) for split in ("train", *HELD_OUT)}
+    rows = {split: np.flatnonzero(of_rows == split) for split in ("train", *HELD_OUT, UNLABELLED)}
     rows = {split: own for split, own in rows.items() if len(own)}
     others = without(columns, (name,))
     splits = {split: taken(others, own) for split, own in rows.items()}

@@ -13,6 +13,7 @@ from allotrope.data.asked_columns import asked_kinds, asked_names
 from allotrope.data.examples import UNLABELLED, Examples
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
+from allotrope.data.recognize.absent_labels import check_absent
 from allotrope.data.recognize.apart_column import apart_of, without_apart
 from allotrope.data.recognize.as_known import with_known
 from allotrope.data.recognize.bad_rows import without_bad_rows
@@ -59,6 +60,7 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     frame = replace(frame, known=options.known)
     asked = with_known(asked_of(options), frame)
     roles = find_roles(frame, without_apart(asked, options, frame))
+    check_absent(frame, roles.inputs)
     kinds = {name: task.kind for name, task in roles.tasks.items()}
     frame = without_bad_rows(roles.frame, roles.inputs, kinds, options.skip_bad_rows)
     named = [name for name in (*frame.pictures, *frame.volumes) if name in roles.inputs]

@@ -11,14 +11,14 @@ import numpy as np
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import decoded, printable, shown
-from allotrope.data.examples import LABEL
+from allotrope.data.examples import LABEL, UNLABELLED
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.folder.tree import reason_to_skip
 from allotrope.data.sources.text_keeper import TextKeeper
-from allotrope.data.split_names import split_name
+from allotrope.data.split_names import split_name, to_learn_from
 from allotrope.data.store.lazy_columns import Columns
 from allotrope.data.store.store import NoRoom, raised_apart
 from allotrope.data.store.stored_texts import as_text_column
@@ -63,6 +63,8 @@ def find_text_files(folder: Path) -> TextFiles:
     elif beside:
         names = ", ".join(f"'{path.name}'" for path in classes)
         files.left_out[names] = "in no split"
+    if UNLABELLED in files.splits:
+        files.splits[UNLABELLED] = files.splits.pop(UNLABELLED)  # those to learn from come first
     if files.splits and "train" not in files.splits:
         raise DataError(
             f"{folder}: holds texts for {', '.join(files.splits)} and none to train on. Expected a "
@@ -84,16 +86,35 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _of_classes(folders: list[Path], files: TextFiles, root: Path) -> list[tuple[Path, str]]:
-    """The text files right in these folders, each with the name of its folder."""
+    """The text files right in these folders, each with the name of its folder.
+
+    Those without labels become a split of their own.
+    """
     listed = []
     for path in folders:
         said = split_name(printable(path.name))
         texts = sorted(file for file in path.iterdir() if file.suffix.lower() == SUFFIX)
+        if to_learn_from(printable(path.name)):
+            _check_plain(path, root)
+            files.splits.setdefault(UNLABELLED, []).extend((file, "") for file in texts)
+            continue
         if texts and said is not None and said.pure and said.split == "unlabelled":
             files.left_out[f"'{shown(path, root)}'"] = "unlabelled by its name"
             continue
         listed += [(file, printable(path.name)) for file in texts]
     return listed
+
+
+def _check_plain(unlabelled: Path, root: Path) -> None:
+    """Raises: DataError if unlabelled texts lie in folders, which may be classes."""
+    inner = [path.name for path in _folders(unlabelled) if any(path.glob(f"*{SUFFIX}"))]
+    if inner:
+        listed = ", ".join(f"'{printable(name)}'" for name in inner[:LISTED])
+        raise DataError(
+            f"{root}: '{shown(unlabelled, root)}' holds the folders {listed}. Unlabelled texts "
+            "have no classes: put them right into that folder, or the folders among those to "
+            "train on if they are classes."
+        )
 
 
 def read_text_files(

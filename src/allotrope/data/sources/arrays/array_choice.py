@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from allotrope.data.examples import UNLABELLED
 from allotrope.data.sources.arrays.array_files import StoredArray
 from allotrope.data.sources.arrays.array_names import (
     UNDERSTOOD,
@@ -13,6 +14,7 @@ from allotrope.data.sources.arrays.array_names import (
     position,
     shared_words,
 )
+from allotrope.data.split_names import TO_ANSWER, words
 from allotrope.errors import DataError
 
 LISTED = 8
@@ -20,21 +22,22 @@ LISTED = 8
 
 @dataclass
 class Chosen:
-    """Which arrays are images and labels, by split, and which are the names of the classes."""
+    """Which arrays are images and labels, by split, and which are the names of the classes.
+
+    `unlabelled` are images without labels.
+    """
 
     images: dict[str, StoredArray] = field(default_factory=dict)
     labels: dict[str, StoredArray] = field(default_factory=dict)
     names: StoredArray | None = None
+    unlabelled: StoredArray | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def arrays(self) -> list[StoredArray]:
         """All of them."""
-        if self.names is None:
-            names = []
-        else:
-            names = [self.names]
-        return [*self.images.values(), *self.labels.values(), *names]
+        others = [array for array in (self.names, self.unlabelled) if array is not None]
+        return [*self.images.values(), *self.labels.values(), *others]
 
 
 def choose_arrays(stored: Sequence[StoredArray]) -> Chosen:
@@ -62,7 +65,7 @@ def _by_name(stored: Sequence[StoredArray], named: dict[str, ArrayName | None]) 
     groups: dict[tuple[str, str | None], list[StoredArray]] = {}
     for array in stored:
         name = named[array.name]
-        if name is not None and name.split != "unlabelled":
+        if name is not None and _may_be_learned_from(array, name):
             groups.setdefault((name.role, name.split), []).append(array)
     groups = _named_splits(_labels_called_classes(groups), stored)
     chosen = Chosen()
@@ -75,6 +78,13 @@ def _by_name(stored: Sequence[StoredArray], named: dict[str, ArrayName | None]) 
             chosen.labels[split] = _single(arrays, f"labels of {split}", stored)
     _check_pairs(chosen, stored)
     return chosen
+
+
+def _may_be_learned_from(array: StoredArray, name: ArrayName) -> bool:
+    """Not labels of what has none, and nothing that is only to be answered, as `x_pred`."""
+    if name.split != UNLABELLED:
+        return True
+    return name.role == "images" and TO_ANSWER.isdisjoint(words(array.name))
 
 
 def _labels_called_classes(
@@ -148,6 +158,8 @@ def _check_pairs(chosen: Chosen, stored: Sequence[StoredArray]) -> None:
 
     Raises: DataError for anything else that lacks its partner.
     """
+    if UNLABELLED in chosen.images:
+        chosen.unlabelled = chosen.images.pop(UNLABELLED)
     for split in ("validation", "test"):
         if split in chosen.images and split not in chosen.labels and "train" in chosen.labels:
             array = chosen.images.pop(split)

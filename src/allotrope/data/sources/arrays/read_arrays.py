@@ -11,7 +11,7 @@ import numpy as np
 from allotrope.config import DataOptions
 from allotrope.data.class_labels import may_be_grades, to_labels
 from allotrope.data.encodings import decoded
-from allotrope.data.examples import IMAGE, LABEL
+from allotrope.data.examples import IMAGE, LABEL, UNLABELLED
 from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
 from allotrope.data.recognize.frame import Frame, holds_voxels
 from allotrope.data.recognize.frames import by_names, checked, with_split_column
@@ -90,6 +90,8 @@ def _of_images(
         splits = {split: {column: images[split], LABEL: said[split]} for split in images}
         frame = Frame(name, splits, notes=list(chosen.notes), keep=keep)
         return read_frame(checked(frame), options)
+    if chosen.unlabelled is not None:
+        images[UNLABELLED] = arrays[chosen.unlabelled.name]
     return reading(name, images, labels, names, options.value_range, chosen.notes, keep)
 
 
@@ -128,19 +130,22 @@ def reading(
 ) -> Reading:
     """Images and labels by split name, checked and brought to uint8 and int64.
 
+    Unlabelled images have no labels.
     Raises: DataError naming everything that does not fit together.
     """
     said = list(notes)
     labels = {split: _column(array) for split, array in labels.items()}
     mismatched = [
         _mismatch(split, images[split], labels[split])
-        for split in images
+        for split in labels
         if _differ(images[split], labels[split])
     ]
     if mismatched:
         raise DataError("\n".join(mismatched))
     pictures, value_range = to_images(images, said, asked, keep)
     numbers, classes = to_labels(labels, names, said)
+    if UNLABELLED in images:
+        numbers[UNLABELLED] = np.full(len(images[UNLABELLED]), -1, np.int64)
     splits = {split: labelled(pictures[split], numbers[split]) for split in pictures}
     _, height, width, channels = pictures["train"].shape
     total = sum(len(split) for split in splits.values())
