@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from allotrope.config import DataOptions, Settings
-from allotrope.data import read_data
-from allotrope.errors import DataError
+from allotrope.config import DataOptions, Recipe, Settings
+from allotrope.data import Batches, read_data
+from allotrope.errors import DataError, UsageError
+from allotrope.frameworks.contract import Batch
 from allotrope.run import read_record
+from allotrope.tasks.contract import Encoded
 from allotrope.training.checkpoints import read
+from allotrope.training.learning_along import BELIEVING, with_beliefs
+from allotrope.training.pseudo_labels import as_taught, pseudo_labels
+from allotrope.verbs.pipeline.unlabelled_answers import with_unlabelled
 from quick import ONE, fit, fit_with
 from tested import TESTED
 
@@ -166,3 +171,68 @@ def test_every_framework_learns_from_pseudo_labels(tmp_path, name):
     assert run.json["status"] == "done"
     assert [row["training"]["stopped"] for row in run.json["stages"]] == ["finished"] * 4
     assert run.json["stages"][1]["start"]["recipe"]["labelled_share"] == 0.25
+
+
+def test_methods_that_cannot_be_used_are_refused(tmp_path):
+    asked = {"method": "fixmatch", "out": tmp_path, "quiet": True}
+    with pytest.raises(UsageError, match="--ensemble asks for several"):
+        fit(COLUMNS, ensemble=2, **asked)
+    with pytest.raises(UsageError, match="all examples have labels"):
+        fit({"picture": X, "side": SIDE}, **asked)
+    assert not any(tmp_path.iterdir())
+
+
+SURE, UNSURE = [0.97, 0.02, 0.01], [0.5, 0.3, 0.2]
+
+
+def test_what_methods_believe_of_answers():
+    answers = np.array([SURE, UNSURE])
+    targets, counts = BELIEVING["mean-teacher"](answers, {})
+    assert np.array_equal(targets, answers) and counts.tolist() == [1, 1]
+    targets, counts = BELIEVING["fixmatch"](answers, {})
+    assert targets.tolist() == [[1, 0, 0]] * 2 and counts.tolist() == [1, 0]
+    memory = {}
+    assert BELIEVING["freematch"](np.array([UNSURE]), memory)[1].tolist() == [1]
+    for _ in range(200):
+        counts = BELIEVING["freematch"](np.array([SURE, SURE, UNSURE]), memory)[1]
+    assert counts.tolist() == [1, 1, 0] and memory["steps"] == 201
+
+
+def test_unlabelled_examples_of_a_batch_count_as_much_as_the_labelled():
+    target = np.array([[1, 0], [0, 0], [0, 0]], np.float32)
+    batch = Batch({}, {"y": target}, {"y": np.array([1, 0, 0], np.float32)})
+    taught = with_beliefs(batch, "y", np.full((3, 2), 0.5), np.array([1.0, 1.0, 0.0]))
+    assert taught.targets["y"].tolist() == [[1, 0], [0.5, 0.5], [0.5, 0.5]]
+    assert taught.weights["y"].tolist() == [1, 0.5, 0]
+
+
+@pytest.mark.parametrize("method", ["fixmatch", "freematch", "mean-teacher"])
+def test_a_teacher_that_learns_along(tmp_path, method):
+    run = fit(COLUMNS, out=tmp_path, **{**SMALL, "epochs": 8, "method": method})
+    assert [row["number"] for row in run.json["stages"]] == [1, 2]
+    assert run.json["few_labels"]["method"] == method and run.json["status"] == "done"
+    last = read(run.folder / "stages" / "2" / "checkpoints" / "last.safetensors")
+    remembered = {name for name in last.arrays if name.startswith("teacher/")}
+    assert bool(remembered) == (method == "freematch")
+
+
+def test_pseudo_labels_are_as_frequent_as_labels_and_count_by_confidence():
+    answers = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    soft = pseudo_labels(answers, np.array([0.5, 0.5]))
+    assert soft.targets.mean(axis=0) == pytest.approx([0.5, 0.5], abs=1e-3)
+    assert soft.counts == [2, 2]
+    assert soft.weights == pytest.approx(2 * soft.targets.max(axis=1) - 1, abs=1e-6)
+    labels = Encoded(np.eye(2, dtype=np.float32), None)
+    taught = as_taught(labels, soft)
+    assert taught.targets.shape == (6, 2) and taught.weights[:2].tolist() == [1, 1]
+
+
+def test_a_quarter_of_each_batch_has_labels():
+    data = read_data(COLUMNS, DataOptions())
+    recipe = Recipe(batch_size=16, labelled_share=0.25)
+    whole = with_unlabelled(data)
+    batches = Batches(whole, recipe)
+    assert batches.steps_per_epoch == 40 // 12 and len(whole.train) == 54
+    known = (whole.train["side"] >= 0)[batches.order(0)].reshape(3, 16)
+    assert known[:, :4].all() and not known[:, 4:].any()
+    assert [batch.weights["side"].sum() for batch in batches.epoch(0)] == [4, 4, 4]

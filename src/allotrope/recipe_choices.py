@@ -13,5 +13,5 @@ ACTIVATIONS = (
     *("softmax", "log-softmax", "glu", "reglu", "geglu", "swiglu"),
 )
 NORMALIZATIONS = ("batch", "group", "instance", "layer", "none", "rms")
-FEW_LABELS_BY = ("auto", "labels", "self-training")
+FEW_LABELS_BY = ("auto", "labels", "self-training", "fixmatch", "freematch", "mean-teacher")
 """Ways to learn if many examples have no label."""

@@ -51,7 +51,7 @@ class Saving:
         started = time.monotonic()
         # The best first: a kill in between leaves a `last` that makes the same best again.
         self.save_best()
-        arrays = self._underway.trainer.state()
+        arrays = self._underway.saved_state()
         if self._underway.tail is not None:
             arrays |= self._underway.tail.arrays()
         checkpoints.save_last(Checkpoint(arrays, self._record()))
@@ -90,7 +90,7 @@ class Saving:
         _check_recipe(underway.recipe, last.record["recipe"])
         underway.state = State(**in_examples(last.record["state"]))
         trained = {name: x for name, x in last.arrays.items() if not name.startswith(PREFIX)}
-        underway.trainer.load_state(trained)
+        underway.load_state(trained)
         if underway.tail is not None:
             underway.tail.restore(last.arrays, underway.state.averaged)
         saved = last.record["pace"]

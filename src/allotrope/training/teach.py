@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,8 +21,11 @@ Teach = Callable[[Batch, Answer], Batch]
 class Teaching:
     """A teacher, and the loss that knows the targets which it adds.
 
-    `loss` makes it of tasks that know their recipe.
+    `loss` makes it of tasks that know their recipe. With `clean` it is shown examples as they
+    hardly change, too. `memory` is what it has learned so far, saved with the training.
     """
 
     teach: Teach
     loss: Callable[[Sequence[Task]], Loss]
+    clean: bool = False
+    memory: MutableMapping[str, np.ndarray] = field(default_factory=dict)

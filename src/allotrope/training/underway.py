@@ -28,6 +28,9 @@ from allotrope.training.tail_mean import TailMean
 from allotrope.training.teach import Teaching
 from allotrope.training.window import SECONDS_BETWEEN_LOOKS
 
+TEACHER = "teacher/"
+"""In front of what a checkpoint holds of a teacher."""
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -65,7 +68,7 @@ class Underway:
         self.data, self.recipe, self.show = data, recipe, show
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.tasks = trained_by(data.tasks, recipe, data.train.columns)
-        self.batches = Batches(data, recipe)
+        self.batches = Batches(data, recipe, clean=teaching is not None and teaching.clean)
         self.pace = self.pace_from()
         self._teaching = teaching
         self.trainer: Trainer
@@ -97,6 +100,20 @@ class Underway:
         if self._teaching is not None:
             batch = self._teaching.teach(batch, self.trainer.evaluate)
         return doubled(batch) if self.recipe.r_drop else batch
+
+    def saved_state(self) -> dict[str, np.ndarray]:
+        """All that the next step depends on: of the trainer, and of the teacher."""
+        memory = {} if self._teaching is None else self._teaching.memory
+        taught = {f"{TEACHER}{name}": array for name, array in memory.items()}
+        return {**self.trainer.state(), **taught}
+
+    def load_state(self, state: Arrays) -> None:
+        """Go on from what `saved_state` gave. Raises: TrainingError."""
+        of_teacher = {name for name in state if name.startswith(TEACHER)}
+        self.trainer.load_state({name: state[name] for name in state.keys() - of_teacher})
+        if self._teaching is not None:
+            for name in of_teacher:
+                self._teaching.memory[name.removeprefix(TEACHER)] = state[name]
 
     def answers(self, inputs: Arrays) -> Arrays:
         """What the network that learns answers now to examples as they are."""

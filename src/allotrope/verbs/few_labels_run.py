@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from allotrope.data.examples import UNLABELLED, Data
+from allotrope.data.examples import UNLABELLED, Data, Examples
 from allotrope.progress import Progress
+from allotrope.training.learning_along import learning_along
+from allotrope.training.teach import Teaching
 from allotrope.verbs import pipeline
 from allotrope.verbs.few_labels_pages import FewLabelsPage, MethodPage
 from allotrope.verbs.journal import Journal
@@ -15,7 +18,6 @@ from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.ensemble_values import mirror_axes
 from allotrope.verbs.pipeline.few_labels import (
     LABELS,
-    ROUNDS,
     Method,
     TimeLeft,
     going_on,
@@ -26,7 +28,7 @@ from allotrope.verbs.pipeline.few_labels import (
     width_for_all,
 )
 from allotrope.verbs.pipeline.few_labels_outcome import FewLabels, outcome
-from allotrope.verbs.pipeline.unlabelled_answers import Teacher, drawn, taught_by
+from allotrope.verbs.pipeline.unlabelled_answers import Teacher, drawn, taught_by, with_unlabelled
 from allotrope.verbs.request import FitOptions
 from allotrope.verbs.several_trainings import STAGES, BegunPage, LearnedPage, all_trainings
 
@@ -52,11 +54,10 @@ class FewLabelsRun:
         method = self.journal.value(MethodPage(), lambda: method_for(asked, self.plan))
         self.show.say(method.reason)
         self.trained.append(self._of_labels(method))
-        if method.name != LABELS:
-            for number in range(2, ROUNDS + 2):
-                if self.trained[-1].interrupted:
-                    break
-                self.trained.append(self._student(number))
+        for number in range(2, method.rounds + 2):
+            if self.trained[-1].interrupted:
+                break
+            self.trained.append(self._student(method, number))
         page = FewLabelsPage(self.trained)
         few = self.journal.value(page, lambda: self._judged(method))
         facts, speed = all_trainings(self.trained)
@@ -80,48 +81,58 @@ class FewLabelsRun:
         plan = self._begun(1, begin)
         return self._learned(plan, 1, lambda: plan.data, "labels alone")
 
-    def _student(self, number: int) -> TrainedPlan:
-        """A stage by pseudo-labels of the network before it."""
-        plan = self._begun(number, lambda: self._begun_student(number))
+    def _student(self, method: Method, number: int) -> TrainedPlan:
+        """A stage with unlabelled examples."""
+        plan = self._begun(number, lambda: self._begun_student(method, number))
         count = plan.start.details[UNLABELLED]
-        teacher = Teacher(self.trained[-1])
+        unlabelled = drawn(plan.data, count, plan.recipe.seed, number)
+        if method.learns_along:
+            said = f"{method.name} with {count:,} unlabelled examples"
+            teaching = learning_along(method.name, plan.tasks[0])
+            learning = partial(with_unlabelled, plan.data, unlabelled)
+            return self._learned(plan, number, learning, said, teaching)
+        said = f"pseudo-labels of {count:,} examples, {number - 1} of {method.rounds}"
+        return self._learned(plan, number, partial(self._labelled, number, unlabelled), said)
 
-        def learning() -> Data:
-            unlabelled = drawn(plan.data, count, plan.recipe.seed, number)
-            data, soft = taught_by(teacher, unlabelled)
-            STAGES.enter(self.journal.run, number, {PSEUDO_LABELS: soft.counts})
-            return data
+    def _labelled(self, number: int, unlabelled: Examples) -> Data:
+        """The examples by what the network of the stage before says of them."""
+        data, soft = taught_by(Teacher(self.trained[number - 2]), unlabelled)
+        STAGES.enter(self.journal.run, number, {PSEUDO_LABELS: soft.counts})
+        return data
 
-        said = f"pseudo-labels of {count:,} examples, {number - 1} of {ROUNDS}"
-        return self._learned(plan, number, learning, said)
-
-    def _begun_student(self, number: int) -> Plan:
+    def _begun_student(self, method: Method, number: int) -> Plan:
         """How the stage learns: from what the one before it has learned."""
         before, data = self.trained[-1], self.plan.data
-        budget, count = self._affordable()
+        budget, count = self._affordable(method)
         if number == 2:
             unlabelled = drawn(data, count, self.plan.recipe.seed, number)
-            start = student_start(self.options, self.plan, unlabelled, before)
+            start = student_start(self.options, self.plan, unlabelled, before, method.rounds)
         else:
             start = going_on(before.plan.start, before)
         return student(self.plan, start, budget or start.recipe.budget, count)
 
-    def _affordable(self) -> tuple[float | None, int]:
+    def _affordable(self, method: Method) -> tuple[float | None, int]:
         """Seconds of the next student, if there is a budget, and its unlabelled examples."""
         before, data = self.trained[-1], self.plan.data
         most, budget = len(data.splits[UNLABELLED]), self.plan.recipe.budget
         if self.options.budget is None or budget is None:
             return None, most
-        spent = sum(each.facts.seconds for each in self.trained)
+        left = budget - sum(each.facts.seconds for each in self.trained)
         views = 2 if mirror_axes(data, before) else 1
-        left = TimeLeft(budget - spent, ROUNDS + 1 - len(self.trained), before.speed, views)
-        return left.affords(most)
+        time_left = TimeLeft(left, method.rounds + 1 - len(self.trained), before.speed, views)
+        seconds, count = time_left.affords(most)
+        return (max(left, 1.0) if method.learns_along else seconds), count
 
     def _begun(self, number: int, make: Callable[[], Plan]) -> Plan:
         return self.journal.value(BegunPage(self.plan, number, STAGES), make)
 
     def _learned(
-        self, plan: Plan, number: int, learning: Callable[[], Data], said: str
+        self,
+        plan: Plan,
+        number: int,
+        learning: Callable[[], Data],
+        said: str,
+        teaching: Teaching | None = None,
     ) -> TrainedPlan:
         """A stage that is written down; what came of it is judged on the data as it is."""
         folder = STAGES.folder(self.journal.run, number)
@@ -131,7 +142,7 @@ class FewLabelsRun:
             began = time.monotonic()
             data = learning()
             labelling = time.monotonic() - began
-            trained = pipeline.trained(replace(plan, data=data), folder, self.show)
+            trained = pipeline.trained(replace(plan, data=data), folder, self.show, teaching)
             facts = replace(trained.facts, seconds=trained.facts.seconds + labelling)
             return replace(trained, plan=plan, facts=facts)
 

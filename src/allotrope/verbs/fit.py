@@ -17,6 +17,7 @@ from allotrope.progress import Progress, display
 from allotrope.run import Run, plain
 from allotrope.run_record import CallEntry, DataEntry, EndEntry
 from allotrope.verbs.declaring import spelled_out, takes
+from allotrope.verbs.few_labels_asked import check_unlabelled
 from allotrope.verbs.fitted import FittedRun, JoinedRun
 from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
@@ -202,6 +203,7 @@ def _begun(
         tuned_settings(options.tuned)  # refuses what is no search, before anything is read
     source = _source(options)
     data = read_asked(options, source, show)
+    check_unlabelled(options.method, data)
     options = with_usual_drop(options, data)
     tuning = _tuning(options, source, data)
     if options.settings != FixedSettings(threads=options.settings.threads):
@@ -325,8 +327,10 @@ def _trained(
     from allotrope.verbs.ensemble_run import EnsembleRun
     from allotrope.verbs.few_labels_run import FewLabelsRun
 
-    if UNLABELLED in plan.data.splits and options.ensemble is None:
-        return FewLabelsRun(journal, options, plan, show).run(), ()
+    if UNLABELLED in plan.data.splits:
+        if options.ensemble is None and group is None:
+            return FewLabelsRun(journal, options, plan, show).run(), ()
+        show.say("unlabelled examples are left out, as several networks or processes learn")
     if options.ensemble is not None:
         ensemble = EnsembleRun(journal, options, plan, show).run()
         return ensemble.alone.trained, ensemble.rivals

@@ -141,9 +141,9 @@ FIT = (
     Option(
         "method",
         "how to learn if many examples have no label (empty cells, a folder unlabelled/): labels "
-        "alone, or self-training by what networks say of the others; auto decides by how many "
-        "there are and the time. Labels alone are delivered if nothing beats them on held-out "
-        "labels.",
+        "alone, self-training by what networks say of the others, or fixmatch, freematch and "
+        "mean-teacher, whose teacher learns along; auto decides by how many there are and the "
+        "time. Labels alone are delivered if nothing beats them on held-out labels.",
         choices=FEW_LABELS_BY,
         noun="method",
     ),

@@ -29,6 +29,7 @@ from allotrope.optimizer_options import check_options
 from allotrope.option import Option, check_values
 from allotrope.recipe_choices import FEW_LABELS_BY
 from allotrope.verbs.ensemble_asked import check_ensemble
+from allotrope.verbs.few_labels_asked import check_method
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.weights_asked import check_weights
 
@@ -118,6 +119,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     file = onnx_file(arguments["network"])
     _check_networks(arguments, file, missing)
     check_ensemble(arguments, file)
+    check_method(arguments)
     recipe = _asked_recipe(arguments)
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]

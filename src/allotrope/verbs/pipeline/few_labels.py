@@ -17,7 +17,7 @@ from allotrope.verbs.pipeline.planning import Plan, Start, speed_among, start_of
 from allotrope.verbs.pipeline.unlabelled_answers import with_unlabelled
 from allotrope.verbs.request import Request
 
-LABELS, SELF_TRAINING = "labels", "self-training"
+LABELS, SELF_TRAINING, FREEMATCH = "labels", "self-training", "freematch"
 MANY_STEPS = 10_000
 """With so many steps methods whose teacher learns along come into their own."""
 LARGEST_BATCH = 512
@@ -38,6 +38,16 @@ class Method:
     name: str
     reason: str
 
+    @property
+    def rounds(self) -> int:
+        """How many trainings follow that by labels alone."""
+        return {LABELS: 0, SELF_TRAINING: ROUNDS}.get(self.name, 1)
+
+    @property
+    def learns_along(self) -> bool:
+        """Whether the teacher is the network that learns."""
+        return self.name not in (LABELS, SELF_TRAINING)
+
 
 def method_for(asked: str, plan: Plan) -> Method:
     """The method that was asked for; else one that suits the data and the time."""
@@ -53,8 +63,9 @@ def method_for(asked: str, plan: Plan) -> Method:
         why = "so few unlabelled examples teach little"
         return Method(LABELS, _line(LABELS, counts, why))
     steps = affordable_steps(plan)
-    why = f"about {steps:,.0f} steps are affordable"
-    return Method(SELF_TRAINING, _line(SELF_TRAINING, counts, why))
+    method = SELF_TRAINING if steps < MANY_STEPS else FREEMATCH
+    why = f"about {steps:,.0f} steps are affordable, where {MANY_STEPS:,} are many"
+    return Method(method, _line(method, counts, why))
 
 
 def _line(method: str, counts: str, why: str) -> str:
@@ -96,7 +107,9 @@ def of_labels(asked: Request, plan: Plan, arguments: Mapping[str, Any]) -> Plan:
     return replace(plan, start=start, recipe=recipe)
 
 
-def student_start(asked: Request, plan: Plan, unlabelled: Examples, before: TrainedPlan) -> Start:
+def student_start(
+    asked: Request, plan: Plan, unlabelled: Examples, before: TrainedPlan, rounds: int
+) -> Start:
     """The network as the stage before left it, with the recipe for so many examples.
 
     It begins anew if so many examples are better learned by another one, such as one that knows
@@ -109,7 +122,7 @@ def student_start(asked: Request, plan: Plan, unlabelled: Examples, before: Trai
         width = {name: value for name, value in built.items() if name == "width"}
         data = with_unlabelled(plan.data, unlabelled)
         start = _begun(asked, plan, data, plan.start.name, width)
-    recipe = _student_recipe(asked, plan.recipe, start.recipe)
+    recipe = _student_recipe(asked, plan.recipe, start.recipe, rounds)
     return going_on(replace(start, recipe=recipe), before)
 
 
@@ -142,18 +155,23 @@ def _begun(
     return start_of(choice)
 
 
-def _student_recipe(asked: Request, alone: Recipe, recipe: Recipe) -> Recipe:
+def _student_recipe(asked: Request, alone: Recipe, recipe: Recipe, rounds: int) -> Recipe:
     """Few labels are few however many examples have none: those are changed as strongly."""
     augmentation = recipe.augmentation
     if "augmentation" not in asked.recipe and augmentation == "light":
         augmentation = alone.augmentation
-    budget, epochs = _shared(recipe.budget), _shared(recipe.epochs)
-    own = {"labelled_share": SHARE, "label_smoothing": 0.0, "augmentation": augmentation}
-    return replace(recipe, budget=budget, epochs=epochs, **own)
-
-
-def _shared(time: float | None) -> float | None:
-    return None if time is None else time / ROUNDS
+    # What a teacher that learns along says of an example it cannot say of a mixture.
+    mixing = (recipe.mixup, recipe.cutmix) if rounds > 1 else (0.0, 0.0)
+    return replace(
+        recipe,
+        budget=None if recipe.budget is None else recipe.budget / rounds,
+        epochs=None if recipe.epochs is None else recipe.epochs / rounds,
+        augmentation=augmentation,
+        mixup=mixing[0],
+        cutmix=mixing[1],
+        label_smoothing=0.0,
+        labelled_share=SHARE,
+    )
 
 
 @dataclass(frozen=True)
