@@ -13,6 +13,7 @@ import atexit
 import gc
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -46,8 +47,15 @@ def work_in_memory() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
+def hear_ctrl_c() -> None:
+    """A shell that starts the tests in its background has Ctrl-C ignored in them and their children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 keep_what_jax_compiles()
 work_in_memory()
+hear_ctrl_c()
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -115,3 +115,23 @@ def test_nothing_reports_that_openvino_is_used(tmp_path, file):
         check=False,
     )
     assert done.returncode == 0 and "forked" not in done.stderr, done.stderr
+
+
+def test_ctrl_c_is_heard_after_sessions_of_openvino_ended_in_any_order(file):
+    """A stack that was freed would take what the handler of Ctrl-C pushes: a segmentation fault."""
+    program = (
+        "import gc, signal, sys\n"
+        "from allotrope.runtimes import runtime\n"
+        "sessions = [runtime('openvino').open(sys.argv[1], 'float32', threads=1) for _ in 'abc']\n"
+        "while sessions:\n"
+        "    sessions.pop(0)\n"
+        "    gc.collect()\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('heard')\n"
+    )
+    words = [sys.executable, "-c", program, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr

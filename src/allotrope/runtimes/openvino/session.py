@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import statistics
 import time
@@ -13,6 +14,17 @@ import numpy as np
 import openvino
 
 PARTS = (4, 8, 16, 32)
+
+
+@functools.cache
+def _core() -> Any:
+    """One for as long as the process lives.
+
+    Each prepares a stack for handlers of signals, and ends with putting back the one before it,
+    which is gone if that core ended first: the next Ctrl-C then ends in a segmentation fault
+    (OpenVINO 2026.4.1).
+    """
+    return openvino.Core()
 
 
 class Session:
@@ -32,7 +44,6 @@ class Session:
         part: int = 8,
         together: int | None = None,
     ) -> None:
-        self._core = openvino.Core()
         self._threads, self._part = threads or _cores(), part
         self._together = min(together or self._threads, self._threads)
         # OpenVINO computes float32 files in bfloat16 where it can, unless told otherwise; an int8
@@ -43,12 +54,12 @@ class Session:
             "int8": {},
         }
         self._config = hint[precision]
-        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bfloat16" and "BF16" not in capabilities:
             raise RuntimeError(
                 "this processor has no bfloat16 instructions (AVX512_BF16 or AMX_BF16)"
             )
-        self._model = self._core.read_model(str(path))
+        self._model = _core().read_model(str(path))
         self._inputs = [parameter.friendly_name for parameter in self._model.get_parameters()]
         # A tensor may have several names, in no order; the node behind it has that of the file.
         results = [result.friendly_name for result in self._model.get_results()]
@@ -159,7 +170,7 @@ class Session:
 
     def _compiled(self, model: Any, threads: int, streams: int) -> Any:
         config = {**self._config, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
-        return self._core.compile_model(model, "CPU", config)
+        return _core().compile_model(model, "CPU", config)
 
     def _finished(self, request: Any) -> list[np.ndarray]:
         """Copies of the request's outputs, once they are there."""
