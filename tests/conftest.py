@@ -48,7 +48,7 @@ def work_in_memory() -> None:
 
 
 def hear_ctrl_c() -> None:
-    """A shell that starts the tests in its background has Ctrl-C ignored in them and their children."""
+    """Also if a shell that started the tests in its background has it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
