@@ -6,7 +6,7 @@ that is wanted is 0.95. `best` is the ratio of the shortest times. Settings are 
 threads, precision and batches, plain SGD with momentum, which both compute.
 
     python benchmarks/lowered_speed.py [--frameworks pytorch jax]
-        [--networks cnn resnet20 mobilenet_v2] [--seconds 8] [--threads 2]
+        [--networks cnn resnet20 mobilenet_v2] [--kinds train infer] [--seconds 8] [--threads 2]
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ from allotrope.tasks.class_losses import cross_entropy
 from allotrope.tasks.several import loss_over
 from allotrope.training.plan import training_plan
 
-SIZES = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
+FIRST = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
+FURTHER = (
+    *("vgg11_bn", "densenet121", "efficientnet_b0", "convnext_atto", "mobilenet_v1"),
+    *("mobilenet_v3_small", "shufflenet_v2_x1_0", "squeezenet1_1"),
+)
+SIZES = {**FIRST, **dict.fromkeys(FURTHER, (96, 16))}
 """Side of the images and size of the batch."""
 SETTINGS = {
     "pytorch": (
@@ -48,6 +53,7 @@ SETTINGS = {
 MEAN, STD, CLASSES = [127.0, 127.0, 127.0], [64.0, 64.0, 64.0], 10
 WANTED = 0.95
 LEAST, WARM = 9, 2
+KINDS = ("train", "infer")
 
 
 class Lowered:
@@ -113,7 +119,7 @@ def compared(steppers, kind, batch, seconds):
     }
 
 
-def in_one_framework(name, networks, seconds, threads):
+def in_one_framework(name, networks, kinds, seconds, threads):
     """A line for each network and kind, on standard output as JSON."""
     if hasattr(os, "sched_setaffinity"):  # JAX has no setting for its threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
@@ -134,7 +140,7 @@ def in_one_framework(name, networks, seconds, threads):
             }
             counts = {who: one.parameters() for who, one in steppers.items()}
             assert len(set(counts.values())) == 1, f"not the same network: {counts}"
-            for kind in ("train", "infer"):
+            for kind in kinds:
                 measured = compared(steppers, kind, batch, seconds)
                 row = {
                     "framework": name,
@@ -171,7 +177,8 @@ def options():
         default=[name for name in SETTINGS if name in FRAMEWORKS],
         choices=list(SETTINGS),
     )
-    parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--networks", nargs="+", default=list(FIRST), choices=list(SIZES))
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument(
         "--seconds", type=float, default=8.0, help="of each comparison, at the least"
     )
@@ -183,7 +190,9 @@ def options():
 def main():
     asked = options()
     if asked.inside:
-        in_one_framework(asked.frameworks[0], asked.networks, asked.seconds, asked.threads)
+        in_one_framework(
+            asked.frameworks[0], asked.networks, asked.kinds, asked.seconds, asked.threads
+        )
         return
     threads = str(asked.threads)
     environment = {
@@ -192,7 +201,8 @@ def main():
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    rest = ["--networks", *asked.networks, "--seconds", str(asked.seconds), "--threads", threads]
+    rest = ["--networks", *asked.networks, "--kinds", *asked.kinds]
+    rest += ["--seconds", str(asked.seconds), "--threads", threads]
     rows = []
     for name in asked.frameworks:
         if missing(name) is not None:

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from by_hand import photographs
+from by_hand.jax_layers import Layers
 from flax import nnx
 
 STAGES = (
@@ -153,7 +155,10 @@ class ByHand:
     def __init__(self, name, classes, side, mean, std, precision):
         if precision != "float32":
             raise ValueError(f"{precision} is not written here")
-        model = MODELS[name](classes, nnx.Rngs(0))
+        if name in photographs.MODELS:
+            model = Layers(photographs.MODELS[name], classes, side, nnx.Rngs(0))
+        else:
+            model = MODELS[name](classes, nnx.Rngs(0))
         self.mean, self.std = np.float32(mean), np.float32(std)
         self.optimizer = optax.sgd(0.0, momentum=0.9)
         model.train()

@@ -11,6 +11,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 import numpy as np
+from by_hand import photographs
+from by_hand.keras_layers import Layers
 from keras import layers
 
 STAGES = (
@@ -92,9 +94,15 @@ class ByHand:
             raise ValueError(f"{precision} is not written here")
         image = keras.Input((side, side, 3), dtype="uint8")
         x = layers.Normalization(mean=mean, variance=np.square(std))(layers.Rescaling(1.0)(image))
-        self.model = keras.Model(image, MODELS[name](x, classes))
+        self.model = keras.Model(image, self._logits(name, x, classes))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self.model.compile(optimizer=keras.optimizers.SGD(0.0, momentum=0.9), loss=loss)
+
+    @staticmethod
+    def _logits(name, x, classes):
+        if name in photographs.MODELS:
+            return photographs.MODELS[name](Layers(), x, classes)
+        return MODELS[name](x, classes)
 
     def parameters(self):
         return sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)

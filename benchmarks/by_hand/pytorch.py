@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from by_hand import photographs
+from by_hand.pytorch_layers import Layers
 from torch import nn
 
 
@@ -132,7 +134,11 @@ class ByHand:
         self.mean = torch.tensor(mean)
         self.std = torch.tensor(std)
         self.half = precision == "bfloat16"
-        self.model = MODELS[name](classes).to(memory_format=torch.channels_last)
+        if name in photographs.MODELS:
+            model = Layers(photographs.MODELS[name], classes, side)
+        else:
+            model = MODELS[name](classes)
+        self.model = model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.0, momentum=0.9)
 
     def parameters(self):

@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from by_hand import photographs
 
 STAGES = (
     (1, 16, 1, 1),
@@ -55,9 +56,11 @@ class Layers(tf.Module):
         return y
 
     def depthwise(self, x, stride):
-        return tf.nn.depthwise_conv2d(
-            x, self.weight((3, 3, x.shape[-1], 1)), (1, stride, stride, 1), "SAME"
-        )
+        return self.depthwise_of(x, 3, stride)
+
+    def depthwise_of(self, x, kernel, stride):
+        weight = self.weight((kernel, kernel, x.shape[-1], 1))
+        return tf.nn.depthwise_conv2d(x, weight, (1, stride, stride, 1), "SAME")
 
     def normalization(self, x):
         scale, offset = self.weight((x.shape[-1],), 1.0), self.weight((x.shape[-1],), 0.0)
@@ -75,7 +78,94 @@ class Layers(tf.Module):
         return y
 
     def dense(self, x, features):
-        return tf.matmul(x, self.weight((x.shape[-1], features))) + self.weight((features,), 0.0)
+        kernel = self.weight((x.shape[-1], features))
+        return tf.tensordot(x, kernel, 1) + self.weight((features,), 0.0)
+
+
+ACTS = {
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+    "silu": tf.nn.silu,
+    "gelu": tf.nn.gelu,
+    "hard_swish": lambda x: x * tf.nn.relu6(x + 3) / 6,
+    "hard_sigmoid": lambda x: tf.nn.relu6(x + 3) / 6,
+    "sigmoid": tf.sigmoid,
+}
+
+
+class PhotographLayers(Layers):
+    """Layers of `photographs.py`."""
+
+    def conv(self, x, channels, kernel, stride=1, groups=1, bias=False, padding=None):
+        if groups > 1:
+            y = self.depthwise_of(x, kernel, stride)
+        else:
+            weight = self.weight((kernel, kernel, x.shape[-1], channels))
+            y = tf.nn.conv2d(x, weight, stride, "VALID" if padding == 0 else "SAME")
+        return tf.nn.bias_add(y, self.weight((channels,), 0.0)) if bias else y
+
+    def norm(self, x):
+        return self.normalization(x)
+
+    def last_norm(self, x):
+        mean, variance = tf.nn.moments(x, -1, keepdims=True)
+        scale, offset = self.weight((x.shape[-1],), 1.0), self.weight((x.shape[-1],), 0.0)
+        return tf.nn.batch_normalization(x, mean, variance, offset, scale, 1e-6)
+
+    layer_norm = last_norm
+
+    def dropout(self, x, share):
+        return tf.nn.dropout(x, share) if self.training else x
+
+    def gamma(self, x):
+        return x * self.weight((x.shape[-1],), 1e-6)
+
+    @staticmethod
+    def act(x, name):
+        return ACTS[name](x)
+
+    @staticmethod
+    def pool(x, kind, kernel, stride, padding=0):
+        pool = tf.nn.max_pool2d if kind == "max" else tf.nn.avg_pool2d
+        return pool(x, kernel, stride, "SAME" if padding else "VALID")
+
+    @staticmethod
+    def mean(x):
+        return tf.reduce_mean(x, (1, 2))
+
+    @staticmethod
+    def flatten(x):
+        return tf.reshape(x, (x.shape[0], -1))
+
+    @staticmethod
+    def gate(x, y):
+        return x * y[:, None, None]
+
+    @staticmethod
+    def concat(parts):
+        return tf.concat(parts, -1)
+
+    @staticmethod
+    def halves(x):
+        return tf.split(x, 2, -1)
+
+    @staticmethod
+    def shuffle(x):
+        *places, channels = x.shape
+        apart = tf.reshape(x, (*places, 2, channels // 2))
+        return tf.reshape(tf.transpose(apart, (0, 1, 2, 4, 3)), (*places, channels))
+
+    @staticmethod
+    def width(x):
+        return x.shape[-1]
+
+    @staticmethod
+    def channels_last(x):
+        return x
+
+    @staticmethod
+    def channels_first(x):
+        return x
 
 
 def cnn(net, x, classes):
@@ -133,7 +223,9 @@ class ByHand:
     def __init__(self, name, classes, side, mean, std, precision):
         if precision != "float32":
             raise ValueError(f"{precision} is not written here")
-        self.net, self.network, self.classes = Layers(), MODELS[name], classes
+        self.net, self.network, self.classes = Layers(), MODELS.get(name), classes
+        if name in photographs.MODELS:
+            self.net, self.network = PhotographLayers(), photographs.MODELS[name]
         self.mean, self.std = np.float32(mean), np.float32(std)
         self.logits(tf.zeros((1, side, side, 3), tf.uint8), False)
         self.velocities = [
