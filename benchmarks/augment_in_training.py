@@ -4,7 +4,8 @@ For each way to change them: batches a second that are made, by themselves, besi
 batches that are ready, and beside those of both together, as `fit` has them; all on one core.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/augment_in_training.py DATA --network NAME
-        [--image-size 224] [--framework pytorch] [--rounds 3] [--steps 12]
+        [--image-size 224] [--framework pytorch] [--ways randaugment none] [--rounds 3]
+        [--steps 12]
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def main():
     parser.add_argument("--network", required=True)
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--framework", default="pytorch")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=12)
     asked = parser.parse_args()
@@ -74,9 +76,9 @@ def main():
         way: Training(
             data, choice.network, replace(choice.recipe, augmentation=way), asked.framework
         )
-        for way in WAYS
+        for way in asked.ways
     }
-    times = {way: {"made": [], "stepped": [], "together": []} for way in WAYS}
+    times = {way: {"made": [], "stepped": [], "together": []} for way in asked.ways}
     for turn in range(asked.rounds + 1):
         for way, training in trainings.items():
             for what, taken in times[way].items():
