@@ -119,7 +119,10 @@ class FewLabelsRun:
             return None, most
         left = budget - sum(each.facts.seconds for each in self.trained)
         views = 2 if mirror_axes(data, before) else 1
-        time_left = TimeLeft(left, method.rounds + 1 - len(self.trained), before.speed, views)
+        # Of a training of hardly a step no speed is known but this.
+        examples = before.facts.steps * before.plan.recipe.batch_size
+        speed = before.speed or max(examples, 1) / max(before.facts.seconds, 1e-3)
+        time_left = TimeLeft(left, method.rounds + 1 - len(self.trained), speed, views)
         seconds, count = time_left.affords(most)
         return (max(left, 1.0) if method.learns_along else seconds), count
 

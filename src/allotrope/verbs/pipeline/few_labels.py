@@ -191,7 +191,7 @@ class TimeLeft:
 
         They are as many as it can see, since each that is seen is labelled in that time too.
         """
-        seconds = self.seconds / self.students
+        seconds = max(self.seconds, 1.0) / self.students
         seen = (1 - SHARE) * seconds * self.speed
         count = min(seen / (1 + LABELLING * self.views), most)
         labelling = LABELLING * self.views * count / self.speed
