@@ -1,6 +1,6 @@
 """What each concept of deep learning changes: one training with it, one without, equally long.
 
-    python benchmarks/concepts.py [--data ../shared/data] [--only fashion/loss] [--seeds 0 1 2]
+    python benchmarks/concepts.py [--data ../shared/data] [--only fashion/loss …] [--seeds 0 1 2]
     python benchmarks/concepts.py --write
 
 Takes some 45 minutes on one core. A small network of the zoo is trained on a small part of public
@@ -39,7 +39,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--only", default="", help="keys that begin so")
+    parser.add_argument("--only", nargs="+", default=[""], help="keys that begin so")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--again", action="store_true", help="measure what is there already")
     parser.add_argument("--write", action="store_true", help="put the figures into the pages")
@@ -79,28 +79,27 @@ class Results:
         replace_file(self.file, (json.dumps(self.json, indent=1) + "\n").encode())
 
 
-def everything(only: str) -> list[tuple[str, str, Concept | None]]:
+def everything(only: list[str]) -> list[tuple[str, str, Concept | None]]:
     """(key, problem, concept), the bare training of each problem ahead of its concepts."""
-    wanted = [each for each in CONCEPTS if each.key.startswith(only)]
+    wanted = [each for each in CONCEPTS if each.key.startswith(tuple(only))]
     names = list(dict.fromkeys(each.problem for each in wanted))
     rows: list[tuple[str, str, Concept | None]] = [(name, name, None) for name in names]
     return rows + [(each.key, each.problem, each) for each in wanted]
 
 
 def measured(asked: argparse.Namespace) -> None:
-    """Every training that is not there yet, seed by seed, so that a part of all comes first."""
+    """Every training that is not there yet, all seeds of a concept before the next."""
     results = Results(asked.out)
-    rows = everything(asked.only)
-    for seed in asked.seeds:
-        read: dict[str, Data] = {}
-        for key, name, concept in rows:
+    read: dict[tuple[str, int], Data] = {}
+    for key, name, concept in everything(asked.only):
+        for seed in asked.seeds:
             if results.has(key, seed) and not asked.again:
                 continue
-            if name not in read:
-                read[name] = PROBLEMS[name].read(asked.data, seed)
+            if (name, seed) not in read:
+                read[name, seed] = PROBLEMS[name].read(asked.data, seed)
             began, value, reason = time.perf_counter(), None, ""
             try:
-                value = reached(PROBLEMS[name], read[name], concept, seed)
+                value = reached(PROBLEMS[name], read[name, seed], concept, seed)
             except AllotropeError as error:
                 # A loss that is no number any more is a finding, and the next one is measured.
                 reason = str(error)
