@@ -11,8 +11,9 @@ from typing import Any
 
 PAGES = (Path("docs/concepts.md"), Path("docs/concepts.zh-CN.md"))
 MARK = re.compile(r"<!--(effect|bare) ([^ <>]+?)-->.*?<!--/-->")
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-"""The 97.5th percentile of Student's t by the number of values, one degree of freedom fewer."""
+STUDENT = {3: 4.303, 4: 3.182, 5: 2.776}
+"""The 97.5th percentile of Student's t by the number of values, one degree of freedom fewer. Of
+fewer than three values no interval is told."""
 METRICS = {"rmse": "RMSE", "quadratic_kappa": "κ", "micro_f1": "F1"}
 """What stands behind a figure that is not of accuracy."""
 NOTHING = "–"
@@ -50,7 +51,7 @@ def effect(key: str, results: Mapping[str, Any]) -> str:
 def _with_interval(differences: list[float]) -> str:
     middle, reach = interval(differences)
     if math.isinf(reach):
-        return f"{signed(middle)} (n = 1)"
+        return f"{signed(middle)} (n = {len(differences)})"
     text = f"{signed(middle)} ± {reach:.2f}"
     return f"**{text}**" if abs(middle) > reach else text
 
@@ -62,13 +63,15 @@ def bare(problem: str, results: Mapping[str, Any]) -> str:
     if not values:
         return NOTHING
     middle, reach = interval(values)
-    return f"{middle:.2f} (n = 1)" if math.isinf(reach) else f"{middle:.2f} ± {reach:.2f}"
+    if math.isinf(reach):
+        return f"{middle:.2f} (n = {len(values)})"
+    return f"{middle:.2f} ± {reach:.2f}"
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """Mean and half of the 95 % interval; infinite for one value."""
-    if len(values) < 2:
-        return values[0], math.inf
+    """Mean and half of the 95 % interval; infinite for fewer than three values."""
+    if len(values) not in STUDENT:
+        return mean(values), math.inf
     return mean(values), STUDENT[len(values)] * stdev(values) / math.sqrt(len(values))
 
 

@@ -64,6 +64,10 @@ def test_a_figure_is_the_mean_difference_with_its_interval(marks):
     assert marks.effect("a/same", results) == "0.00 ± 0.00"
     assert marks.effect("a/broken", results) == marks.effect("a/new", results) == "–"
     assert marks.bare("a", results) == "82.00 ± 4.97"
+    few = {**results, "rows": {name: dict(list(each.items())[:2]) for name, each in rows.items()}}
+    assert (
+        marks.effect("a/other", few) == "+1.00 (n = 2)" and marks.bare("a", few) == "81.00 (n = 2)"
+    )
     page = "x <!--effect a/other-->?<!--/--> y <!--bare a-->?<!--/-->"
     assert marks.written(page, results) == (
         "x <!--effect a/other-->+2.00 ± 4.30<!--/--> y <!--bare a-->82.00 ± 4.97<!--/-->"
