@@ -73,7 +73,8 @@ def test_one_from_elsewhere_takes_part_and_hears_the_end():
     thread = threading.Thread(target=take_part)
     thread.start()
     with ProcessGroup(ECHO, 2, {"data": "a", "epochs": 3}, address) as group:
-        assert group.addresses[1] == f"127.0.0.1:{group.members[1].port}"
+        group.ask(1, "echo", text="one")
+        assert group.answer(1) == ({"text": "one"}, [])
         group.close(result={"folder": "runs/a-1"})
     thread.join(10)
     assert results == [{"folder": "runs/a-1"}]

@@ -44,7 +44,6 @@ class GroupMember:
     link: Link
     host: str
     pid: int
-    port: int
     waiting: deque[str] = field(default_factory=deque)
     answers: deque[Answer] = field(default_factory=deque)
     last: str = ""
@@ -90,11 +89,6 @@ class ProcessGroup:
             raise
         for member in self.members.values():
             threading.Thread(target=self._listen, args=(member,), daemon=True).start()
-
-    @property
-    def addresses(self) -> list[str]:
-        """HOST:PORT of every member, at which its engine may listen."""
-        return [f"{one.host}:{one.port}" for _, one in sorted(self.members.items())]
 
     def ask(
         self,
@@ -190,7 +184,7 @@ class ProcessGroup:
             link.close()  # whoever that was, it is no member
             return
         problem = self._misfit(rank, said)
-        self.members.setdefault(rank, GroupMember(rank, link, host, said["pid"], said["port"]))
+        self.members.setdefault(rank, GroupMember(rank, link, host, said["pid"]))
         if problem:
             link.send({"command": "end", "reason": problem, "result": {}})
             raise UsageError(problem)

@@ -20,7 +20,7 @@ from typing import Any
 
 from allotrope.errors import TrainingError
 from allotrope.process.group import MEETING
-from allotrope.process.link import Gone, Link, Part, free_port, host_and_port
+from allotrope.process.link import Gone, Link, Part, host_and_port
 
 Reply = tuple[Mapping[str, Any], list[Part]]
 
@@ -44,7 +44,7 @@ def serve_leader(
     link = Link(_connected(address, patience))
     asked: queue.Queue[tuple[dict[str, Any], list[bytearray]]] = queue.Queue()
     threading.Thread(target=_hear, args=(link, asked, address), daemon=True).start()
-    hello = {"rank": rank, "size": size, "pid": os.getpid(), "port": free_port(), "card": card}
+    hello = {"rank": rank, "size": size, "pid": os.getpid(), "card": card}
     with contextlib.suppress(Gone):
         link.send(hello)
     while True:

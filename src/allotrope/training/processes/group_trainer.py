@@ -42,10 +42,18 @@ class GroupTrainer(Trainer):
         self._group = group
         self._pending: deque[PendingLoss] = deque()
         facts, parts = asked.message()
-        shared = {"size": group.size, "addresses": group.addresses, "asked": facts}
+        shared = {"size": group.size, "addresses": self._addresses(), "asked": facts}
         for rank in range(group.size):
             group.ask(rank, "begin", parts, saying="the beginning", rank=rank, **shared)
-        self._wait()
+        self._answers()
+
+    def _addresses(self) -> list[str]:
+        """HOST:PORT of every process, at which its engine may listen."""
+        members = [self._group.members[rank] for rank in range(self._group.size)]
+        for member in members:
+            self._group.ask(member.rank, "port")
+        ports = [header["port"] for header, _ in self._answers()]
+        return [f"{one.host}:{port}" for one, port in zip(members, ports, strict=True)]
 
     def step(self, batch: Batch, learning_rate: float, step: int) -> PendingLoss:
         """One update by all processes; see the contract. Raises: TrainingError."""
@@ -90,7 +98,7 @@ class GroupTrainer(Trainer):
         described, parts = to_parts(state)
         for rank in range(self._group.size):
             self._group.ask(rank, "load_state", parts, described=described)
-        self._wait()
+        self._answers()
 
     def _of_first(self, command: str, parts: Any, **said: Any) -> dict[str, np.ndarray]:
         """The arrays that rank 0 answers with."""
@@ -105,9 +113,6 @@ class GroupTrainer(Trainer):
 
     def _answers(self) -> list[Any]:
         return [self._group.answer(rank) for rank in range(self._group.size)]
-
-    def _wait(self) -> None:
-        self._answers()
 
 
 def _in_turn(*columns: Arrays) -> tuple[list[Any], list[Any]]:

@@ -19,7 +19,7 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Collective, Trainer
 from allotrope.frameworks.keras.keras_engine import ENGINES
 from allotrope.process.carried_arrays import Described, from_parts, to_parts
-from allotrope.process.link import Part
+from allotrope.process.link import Part, free_port
 from allotrope.process.member import serve_leader
 from allotrope.training.processes.asked_training import AskedTraining
 from allotrope.training.processes.version_card import version_card
@@ -34,6 +34,10 @@ class TrainerWorker:
     def __init__(self) -> None:
         self._trainer: Trainer
         self._joined: dict[str, Collective] = {}
+
+    def port(self, parts: Parts) -> Reply:
+        """A port at which an engine may listen on this machine."""
+        return {"port": free_port()}, []
 
     def begin(
         self, parts: Parts, rank: int, size: int, addresses: Sequence[str], asked: Mapping[str, Any]
