@@ -72,6 +72,7 @@ HOMES = {
     "keras": ("frameworks/keras/", "conversion/keras/", "conversion/tensorflow/proof"),
     "jax": ("frameworks/jax/", "conversion/jax/proof", "frameworks/keras/engine_jax"),
     "optuna": ("tuning/",),
+    "ray": ("tuning/ray_cluster",),
     "sqlalchemy": ("tuning/",),
     "cyclopts": ("cli.py",),
     "torchvision": (),

@@ -81,6 +81,10 @@ class RunFolderError(AllotropeError):
     """A run folder that cannot be made, written or used: read-only, full, or in use elsewhere."""
 
 
+class ClusterError(AllotropeError):
+    """A cluster that cannot compute what it is asked for: gone, or with other versions."""
+
+
 class StudyError(AllotropeError):
     """A study of `tune` that cannot be used: gone, of another version, or about something else."""
 

@@ -306,6 +306,11 @@ TUNE = (
         "the name of the study in its database; by default that of the data.",
         parse=check_name,
     ),
+    Option(
+        "cluster",
+        "the address of a Ray cluster that trains the trials, such as auto, 10.0.0.1:6379 or "
+        "ray://host:10001; local makes one of this machine's cores.",
+    ),
     Option("resume", "the folder of a run of tune that was stopped; its options stay."),
 )
 

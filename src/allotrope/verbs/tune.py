@@ -13,6 +13,7 @@ from allotrope.option import check_values
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry
+from allotrope.tuning.ray_cluster import check_cluster_installed
 from allotrope.tuning.study_database import check_installed, without_password
 from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.journal import Journal, ends_on_record
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from allotrope.verbs.network_file import Tuning
     from allotrope.verbs.pipeline import Among
 
-NOT_REPEATED = (*NEVER_REPEATED, "storage")
-"""`storage` is recorded without its password."""
+NOT_REPEATED = (*NEVER_REPEATED, "storage", "cluster")
+"""`storage` is recorded without its password, and where trials run is free on resume."""
 
 
 @takes(TUNE)
@@ -62,6 +63,7 @@ def tune(
     max_drop: float | None = None,
     storage: str | None = None,
     study: str | None = None,
+    cluster: str | None = None,
     out: str | Path = "runs",
     resume: str | Path | None = None,
     seed: int = 0,
@@ -143,6 +145,8 @@ def tune_among(
     from allotrope.verbs.pipeline import Among
 
     check_installed()
+    if arguments["cluster"] is not None:
+        check_cluster_installed()
     check_values(TUNE, arguments)
     arguments = layouts_apart(arguments)
     arguments["data"] = columns_in_memory(arguments["data"])
@@ -200,7 +204,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> TunedRu
             return _finished(run, show)
         began = time.monotonic() - run.json.get("seconds", 0.0)
         again = columns_again(arguments["data"], recorded, "tune")
-        asked = {**defaults(tune), **recorded, **again}
+        asked = {**defaults(tune), **recorded, **again, "cluster": arguments["cluster"]}
         asked["storage"] = _storage_again(arguments["storage"], recorded.get("storage"))
         options = _options(asked)
         data = _read(options, show)

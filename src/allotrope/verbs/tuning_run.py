@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,11 +13,13 @@ from allotrope.config import Settings, parse_seconds
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.progress import Progress, duration
+from allotrope.tuning.ray_cluster import RayCluster
 from allotrope.tuning.rungs import LEAST_SECONDS, Rungs, rungs_below
 from allotrope.tuning.space import Setting, Tunable, digest_of, in_words, space_for
 from allotrope.tuning.study import Study
 from allotrope.tuning.study_database import StudyDatabase
 from allotrope.verbs import pages, pipeline
+from allotrope.verbs.clustered_search import ClusteredSearch
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
@@ -171,6 +174,7 @@ class TuningRun:
             options.seed,
             self.arguments["trials"],
             ends,
+            lambda plan: pipeline.trained(plan, None, StepsAlone(self.show)),
         )
         return Search(bench, study, self.journal.began)
 
@@ -211,11 +215,34 @@ class TuningRun:
         restored = FinalistsPage().read(self.journal.run)
         if restored is not None:
             return restored
-        entrants = search.run()
+        with self._cluster() as cluster:
+            if cluster is not None:
+                return self._searched(search, ClusteredSearch(search, cluster))
+        return self._searched(search, search)
+
+    def _searched(
+        self, search: Search, searching: Search | ClusteredSearch
+    ) -> tuple[Finalist, ...]:
+        entrants = searching.run()
         shutil.rmtree(scratch(self.journal.run), ignore_errors=True)
         if search.interrupted is not None:
             return entrants
         return self.journal.value(FinalistsPage(), lambda: entrants)
+
+    @contextmanager
+    def _cluster(self) -> Iterator[Any]:
+        """Where trials are trained, if not here; left at the end."""
+        address = self.arguments["cluster"]
+        if address is None:
+            yield None
+            return
+        connect = self.among.cluster or RayCluster
+        cluster = connect(address, self.options.settings.threads or 1)
+        try:
+            self.show.say(f"trials are trained on the cluster {address}, {cluster.slots} at once")
+            yield cluster
+        finally:
+            cluster.close()
 
     # --- the final trainings
 

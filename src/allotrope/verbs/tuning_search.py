@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ class StepsAlone(Progress):
 
 @dataclass(frozen=True)
 class SearchBench:
-    """What a search works with; `ends` is the clock when no more trainings begin, if it has one."""
+    """What a search works with; `ends` is the clock when no more trainings begin, if it has one.
+
+    `train` carries out a plan.
+    """
 
     run: Run
     networks: TunedNetworks
@@ -61,6 +64,7 @@ class SearchBench:
     seed: int
     trials: int | None
     ends: float | None
+    train: Callable[[Plan], TrainedPlan]
 
     @property
     def metric(self) -> Metric:
@@ -95,7 +99,12 @@ class Search:
                 "no width and depth is within the limits, even untrained; the nearest is trained"
             )
             return (Finalist(0, self.default_settings(), is_default=True),)
-        while not self._is_over():
+        self.try_trials()
+        return self.entrants()
+
+    def try_trials(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        """Trials until there are enough, their time is over or they are stopped."""
+        while not (is_stopped() or self._is_over()):
             trial = self.study.next(self.bench.trials, self._first())
             if trial is None:
                 break
@@ -103,7 +112,6 @@ class Search:
             self._note()
             if self.interrupted is not None:
                 break
-        return self._entrants()
 
     def _is_over(self) -> bool:
         ends, trials = self.bench.ends, self.study.trials()
@@ -223,7 +231,7 @@ class Search:
         plan = self.bench.plan(trial.settings, rung)
         began = time.monotonic()
         try:
-            trained = pipeline.trained(plan, None, StepsAlone(self.bench.show))
+            trained = self.bench.train(plan)
         except TrainingError as error:
             self._say(trial, f"cannot be trained: {error}")
             self.study.stop(trial, str(error))
@@ -273,7 +281,7 @@ class Search:
         costs = self.study.costs(self.bench.networks.size_of(trial.settings))
         return row if costs is None else {**row, "costs": costs}
 
-    def _entrants(self) -> tuple[Finalist, ...]:
+    def entrants(self) -> tuple[Finalist, ...]:
         """The default, and the best trials that are something else."""
         usual, trials = self.default_settings(), self.study.trials()
         number = next((one.number for one in trials if one.settings == usual), 0)

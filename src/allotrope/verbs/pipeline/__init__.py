@@ -12,6 +12,7 @@ from allotrope.verbs.pipeline.outcome import (
     TrainedPlan,
     delivered,
     measured,
+    of_training,
     scored,
     trained,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "delivered",
     "examined",
     "measured",
+    "of_training",
     "plan",
     "race_among",
     "scored",

@@ -125,6 +125,11 @@ def trained(
         teaching=teaching,
         group=group,
     )
+    return of_training(plan, result, show)
+
+
+def of_training(plan: Plan, result: Trained, show: Progress) -> TrainedPlan:
+    """The plan carried out, with this result, which is said."""
     show.close()
     speed = f"{result.examples_per_second:,.0f} examples/s"
     took = duration(result.seconds)

@@ -40,14 +40,16 @@ Race = Callable[[Sequence[str], Callable[[str], Choice]], Choice]
 class Among:
     """What a run may choose among: the framework's and machine's, unless a caller says.
 
-    `turns`: for how long each candidate is timed. Without `compiled`, no compiled
-    steps, unless the framework has no others.
+    `turns`: for how long each candidate is timed. Without `compiled`, no compiled steps, unless
+    the framework has no others. `cluster` connects to one at an address, for trainings of so many
+    threads.
     """
 
     settings: Sequence[Settings] | None = None
     candidates: Callable[[Path], list[Candidate]] = candidates
     turns: Turns = USUAL
     compiled: bool = True
+    cluster: Callable[[str, int], Any] | None = None
 
     def plausible(self, framework: str, fixed: FixedSettings) -> list[Settings]:
         """The settings among which a training chooses; one, if all are fixed.
