@@ -37,14 +37,23 @@ def f1_scores(table: NDArray[np.int64]) -> dict[str, float]:
 
 def areas(answers: NDArray[Any], flags: Flags) -> list[float | None]:
     """The area under the ROC curve of each label; None if it never or always occurs."""
-    from sklearn.metrics import roc_auc_score
+    known = ~np.isnan(flags)
+    return [
+        _area(column[there], flag[there] == 1)
+        for column, flag, there in zip(answers.T, flags.T, known.T, strict=True)
+    ]
 
-    values: list[float | None] = []
-    for column, flag in zip(answers.T, flags.T, strict=True):
-        known = ~np.isnan(flag)
-        parted = len(np.unique(flag[known])) == 2 and np.isfinite(column[known]).all()
-        values.append(float(roc_auc_score(flag[known], column[known])) if parted else None)
-    return values
+
+def _area(answers: NDArray[Any], flags: NDArray[np.bool_]) -> float | None:
+    """From the ranks of the answers, those of ties in the middle (Mann and Whitney 1947)."""
+    from scipy.stats import rankdata  # scikit-learn brings SciPy
+
+    with_it = int(flags.sum())
+    without = len(flags) - with_it
+    if not with_it or not without or not np.isfinite(answers).all():
+        return None
+    above = rankdata(answers)[flags].sum() - with_it * (with_it + 1) / 2
+    return float(above / (with_it * without))
 
 
 def per_label(
