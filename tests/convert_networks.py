@@ -7,7 +7,11 @@ import numpy as np
 
 from allotrope import networks
 from allotrope.network.build import Builder
+from allotrope.network.graph import Graph
+from allotrope.network.names import renamed
+from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.ensemble import apart
 from softmaxed import with_probabilities
 
 
@@ -60,10 +64,10 @@ def delivered():
 
 
 def recurrent(operator, gates, direction="forward", **attributes):
-    """An embedding, a recurrent layer over [t, n], and a linear layer on its last state."""
+    """An embedding, a recurrent layer over [t, b], and a linear layer on its last state."""
     b = Builder(operator.lower())
     weight, d = Weights(b), 2 if direction == "bidirectional" else 1
-    tokens = b.input("tokens", "int64", ("t", "n"))
+    tokens = b.input("tokens", "int64", ("t", "b"))
     x = b.add("Gather", [weight("embedding.weight", 20, 6), tokens])
     arrays = [
         weight("rnn.W", d, gates * 5, 6),
@@ -179,7 +183,43 @@ def layers():
     return b.network()
 
 
+def attention():
+    """ONNX's Attention, of which each query sees no later key."""
+    b = Builder("attention")
+    ends = {"q": (3, 4, 8), "k": (3, 6, 8), "v": (3, 6, 5)}
+    parts = [b.input(name, "float32", ("n", *shape)) for name, shape in ends.items()]
+    b.output(b.add("Attention", parts, {"is_causal": 1}), "mixed")
+    return b.network()
+
+
+def together(first, **others):
+    """Networks that know nothing of each other as one: a conversion of it is one of them all.
+
+    The first keeps its names, which are no paths; others get theirs in front.
+    """
+    parts = [first, *(_apart(network, name) for name, network in others.items())]
+    graphs = [part.graph for part in parts]
+    graph = Graph(
+        tuple(value for graph in graphs for value in graph.inputs),
+        tuple(value for graph in graphs for value in graph.outputs),
+        tuple(node for graph in graphs for node in graph.nodes),
+        {name: array for graph in graphs for name, array in graph.constants.items()},
+        {name: value for graph in graphs for name, value in graph.values.items()},
+        name="together",
+    )
+    weights = {name: array for part in parts for name, array in part.weights.items()}
+    return Network(graph, weights, {name for part in parts for name in part.trainable})
+
+
+def _apart(network, name):
+    """The network with a name in front of all of its own, its inputs too."""
+    inside = apart(network, name)
+    names = {value.name: f"{name}.{value.name}" for value in network.inputs}
+    return Network(renamed(inside.graph, names), inside.weights, inside.trainable)
+
+
 NETWORKS = {
+    "attention": attention,
     "delivered": delivered,
     "groups": lambda: zoo("cnn", side=12, width=0.25, normalization="group", activation="silu"),
     "gru": lambda: recurrent("GRU", 3, linear_before_reset=1),
