@@ -51,9 +51,12 @@ def stretched(recipe: Recipe, length: float, by_epochs: bool) -> Recipe:
     return replace(recipe, budget=length)
 
 
-def rungs_below(longest: float, by_epochs: bool) -> Rungs:
-    """The rungs up to the length of the final trainings; fewer if the lowest would be too short."""
-    least = LEAST_EPOCHS if by_epochs else LEAST_SECONDS
+def rungs_below(longest: float, by_epochs: bool, shortest: float = LEAST_SECONDS) -> Rungs:
+    """The rungs up to the length of the final trainings; fewer if the lowest would be too short.
+
+    `shortest`: the seconds of a training that still tells something.
+    """
+    least = LEAST_EPOCHS if by_epochs else shortest
     lengths = [longest / FACTOR**steps for steps in reversed(range(MOST))]
     return Rungs(tuple(length for length in lengths if length >= least) or (longest,), by_epochs)
 

@@ -14,7 +14,7 @@ from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.progress import Progress, duration
 from allotrope.tuning.ray_cluster import RayCluster
-from allotrope.tuning.rungs import LEAST_SECONDS, Rungs, rungs_below
+from allotrope.tuning.rungs import Rungs, rungs_below
 from allotrope.tuning.space import Setting, Tunable, digest_of, in_words, space_for
 from allotrope.tuning.study import Study
 from allotrope.tuning.study_database import StudyDatabase
@@ -132,10 +132,10 @@ class TuningRun:
 
     def _check_budget(self) -> None:
         """Raises: UsageError if it is too short for final trainings that tell something."""
-        if self.budget is None or self.longest >= LEAST_SECONDS:
+        if self.budget is None or self.longest >= self.among.shortest:
             return
         trainings = FEW_SEEDS * (1 + FINALISTS)
-        least = LEAST_SECONDS * trainings / (1 - SEARCHING)
+        least = self.among.shortest * trainings / (1 - SEARCHING)
         raise UsageError(
             f"a budget of {duration(self.budget)} is too short to tune: {trainings} final "
             f"trainings share {1 - SEARCHING:.0%} of it, {self.longest:.2g} s each. Give at least "
@@ -155,7 +155,7 @@ class TuningRun:
         subject = Tunable(self.data, base.recipe, base.network, base.arguments, sized)
         space = space_for(subject, options.recipe)
         study = self._study(space)
-        rungs = rungs_below(self.longest, self.budget is None)
+        rungs = rungs_below(self.longest, self.budget is None, self.among.shortest)
         joined = self._joined(study, base, space, rungs)
         if joined != rungs:
             lengths = ", ".join(joined.text(rung) for rung in range(len(joined.lengths)))

@@ -27,6 +27,7 @@ from allotrope.training.race_words import described
 from allotrope.training.rate_finder import found_rate
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
+from allotrope.tuning.rungs import LEAST_SECONDS
 from allotrope.verbs.network_facts import network_facts
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline.network_race import raced
@@ -42,7 +43,7 @@ class Among:
 
     `turns`: for how long each candidate is timed. Without `compiled`, no compiled steps, unless
     the framework has no others. `cluster` connects to one at an address, for trainings of so many
-    threads.
+    threads. `shortest`: seconds of the shortest training that a search by time makes.
     """
 
     settings: Sequence[Settings] | None = None
@@ -50,6 +51,7 @@ class Among:
     turns: Turns = USUAL
     compiled: bool = True
     cluster: Callable[[str, int], Any] | None = None
+    shortest: float = LEAST_SECONDS
 
     def plausible(self, framework: str, fixed: FixedSettings) -> list[Settings]:
         """The settings among which a training chooses; one, if all are fixed.
