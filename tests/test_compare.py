@@ -5,6 +5,8 @@ And when a framework is missing, killed or too slow, and on Ctrl-C.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -24,9 +26,10 @@ from allotrope.measure.race.files import read_data, read_recipe, read_start, wri
 from allotrope.measure.race.race import FrameworkRace, RacePlan
 from allotrope.run import read_record
 from allotrope.tasks.metric import ACCURACY
-from allotrope.verbs.compare import compare
 from allotrope.wording import significant
 from made_tasks import bars
+from quick import BRIEF
+from raced import compare, main
 
 NAMED = os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "")
 WANTED = list(dict.fromkeys(["pytorch", *filter(None, NAMED.split(","))]))
@@ -46,7 +49,9 @@ PROMISED = {
     "test_accuracy",
     "recommended",
 }
-ONE_THREAD = FixedSettings(threads=1)
+ONE_THREAD = FixedSettings(precision="float32", compile=False, threads=1)
+FLOAT32 = ["--precision", "float32"]
+"""Memory layouts are left to be raced."""
 NOT_RACED = {"threads": 1, "precision": "float32", "memory_layout": "default", "compile": False}
 
 
@@ -68,12 +73,12 @@ def pictures(folder: Path) -> Path:
 def compared(tmp_path_factory):
     """A whole race on the command line: its folder, and what --json printed."""
     folder = tmp_path_factory.mktemp("runs")
-    words = [sys.executable, "-m", "allotrope.cli", "compare", str(pictures(folder))]
+    words = ["compare", str(pictures(folder)), *FLOAT32]
     words += ["--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "1"]
     words += ["--threads", "1", "--budget", f"{90 * len(WANTED)}s", "--out", str(folder), "--json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "colours-compare-1", json.loads(done.stdout)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(words) == 0
+    return folder / "colours-compare-1", json.loads(printed.getvalue())
 
 
 def test_every_framework_has_a_whole_row(compared):
@@ -162,7 +167,7 @@ def inputs(tmp_path):
     choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]
     write_inputs(tmp_path, data, [choice.network for choice in choices], choices[0].recipe)
     sizes = len(data.train), len(data.validation)
-    plan = RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, *sizes, ACCURACY)
+    plan = RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, *sizes, ACCURACY, turns=BRIEF)
     return tmp_path, plan, data, choices
 
 
@@ -211,7 +216,7 @@ class KilledRace(FrameworkRace):
 
 def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
     folder, plan, *_ = inputs
-    killed = KilledRace(folder, plan, "round 2 of 5", signal.SIGKILL)
+    killed = KilledRace(folder, plan, "round 2 of 2", signal.SIGKILL)
     killed.run()
     (row,) = killed.rows
     assert "killed by signal 9 during 'train'" in row["reason"]
@@ -221,7 +226,7 @@ def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
 
 def test_a_racer_that_hangs_is_ended_in_time(inputs):
     folder, plan, *_ = inputs
-    hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
+    hanging = KilledRace(folder, plan, "round 2 of 2", signal.SIGSTOP)
     hanging.run()
     assert "no answer to 'train' within 2 s" in hanging.rows[0]["reason"]
     assert not any(worker.alive for worker in hanging.workers)
@@ -266,7 +271,7 @@ def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
 def test_ctrl_c_leaves_what_was_measured(tmp_path):
     said = []
     words = [sys.executable, "-m", "allotrope.cli", "compare", str(pictures(tmp_path))]
-    words += ["--network", "cnn", "--frameworks", "pytorch", "--threads", "1"]
+    words += ["--network", "cnn", "--frameworks", "pytorch", "--threads", "1", *FLOAT32]
     words += ["--out", str(tmp_path)]
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -10,7 +10,7 @@ from allotrope.config import Recipe
 from allotrope.measure.race.beside import Beside, TreesBeside, beside, busy
 from allotrope.tasks.guess import Guess
 from allotrope.tasks.metric import ACCURACY, RMSE
-from allotrope.verbs.compare import compare
+from raced import compare
 
 pandas = pytest.importorskip("pandas")
 ROWS = 240

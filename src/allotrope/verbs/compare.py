@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.measure.race.beside import Beside
     from allotrope.measure.race.race import FrameworkRace
+    from allotrope.measure.rounds import Turns
     from allotrope.tasks import Metric
     from allotrope.verbs.network_file import NetworkFile
     from allotrope.verbs.pipeline import Start
@@ -94,21 +95,26 @@ def compare(
 
     Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came before anything was measured.
     """
-    arguments = layouts_apart(spelled_out(locals()))
+    return compare_in(spelled_out(locals()))
+
+
+def compare_in(arguments: dict[str, Any], turns: Turns | None = None) -> ComparedRun:
+    """`compare` by all of its arguments, with the rounds in which speeds are measured."""
+    arguments = layouts_apart(arguments)
     arguments["data"] = _columns(arguments["data"])
     options = compare_options(arguments)
-    with display(quiet) as show:
+    with display(arguments["quiet"]) as show:
         source = _source(options)
         data_read = read_asked(options, source, show)
         _check_goal(options.goal, data_read.tasks[0].metric)
         starts = _starts(options, data_read, source)
-        with Run.create(f"{data_read.name}-compare", out) as run:
-            arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
+        with Run.create(f"{data_read.name}-compare", arguments["out"]) as run:
+            if arguments["frameworks"] is not None:
+                arguments["frameworks"] = ",".join(options.frameworks)
             asked = asked_for(compare, arguments, NOT_REPEATED)
-            run.enter(
-                CallEntry(command_line("compare", "data", asked), asked, seed, kind="compare")
-            )
-            return _compared(run, options, data_read, starts, show)
+            command = command_line("compare", "data", asked)
+            run.enter(CallEntry(command, asked, options.seed, kind="compare"))
+            return _compared(run, options, data_read, starts, turns, show)
 
 
 def compare_options(arguments: dict[str, Any]) -> CompareOptions:
@@ -152,7 +158,12 @@ def _check_goal(goal: float | None, metric: Metric) -> None:
 
 
 def _compared(
-    run: Run, options: CompareOptions, data: Data, starts: list[Start], show: Progress
+    run: Run,
+    options: CompareOptions,
+    data: Data,
+    starts: list[Start],
+    turns: Turns | None,
+    show: Progress,
 ) -> ComparedRun:
     """The race, recorded as it goes."""
     from allotrope.data.facts import data_facts
@@ -171,7 +182,7 @@ def _compared(
         for reason in first.details["reasons"]:
             show.say(reason)
         run.enter(NetworkEntry(first.name, first.details, first.recipe))
-        race = _race(Path(folder), run, options, data, starts, show)
+        race = _race(Path(folder), run, options, data, starts, turns, show)
         interrupted = _interrupted(race)
         begun = None
         if first.has_learned and not interrupted:
@@ -221,10 +232,11 @@ def _race(
     options: CompareOptions,
     data: Data,
     starts: list[Start],
+    turns: Turns | None,
     show: Progress,
 ) -> FrameworkRace:
     from allotrope.measure.race.files import write_inputs
-    from allotrope.measure.race.race import FrameworkRace, RacePlan
+    from allotrope.measure.race.race import TURNS, FrameworkRace, RacePlan
 
     recipe = starts[0].recipe
     write_inputs(folder, data, [start.network for start in starts], recipe)
@@ -237,6 +249,7 @@ def _race(
         options.seeds,
         **sizes,
         metric=data.tasks[0].metric,
+        turns=turns or TURNS,
     )
 
     def report(line: str) -> None:

@@ -18,7 +18,7 @@ from allotrope.config import FixedSettings
 from allotrope.frameworks import missing
 from allotrope.measure.machine import cores
 from allotrope.measure.race.losses import agreements
-from allotrope.measure.rounds import Timing
+from allotrope.measure.rounds import Timing, Turns
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.progress import duration
 from allotrope.tasks import Metric
@@ -31,9 +31,10 @@ SETTINGS_SHARE = 0.4
 they know."""
 ROUNDS_SHARE = 0.2
 """The part of the budget that the rounds may take."""
-ROUNDS = 5
-SECONDS = {"train": 1.0, "answer": 0.5}
-"""How long a framework's turn in a round is, for each of the two things that are timed."""
+TURNS = Turns(rounds=5, seconds=1.0)
+"""How many rounds there are, and the most seconds of a turn."""
+PARTS = {"train": 1.0, "answer": 0.5}
+"""The part of a turn's seconds that each of the two things has that are timed."""
 LEAST_RUNS = 3
 SAFETY = 0.75
 """The part of the time that is left which trainings are planned for: first steps and validations
@@ -53,6 +54,7 @@ class RacePlan:
     everything; `epochs` is how many each training has at the most; `examples` and `validations` are
     the sizes of those splits; `seeds` how many trainings each framework makes; `metric`
     judges them. `patience`: seconds beside what a task may take, after which a process hangs.
+    `turns`: the rounds, whose turns are shorter if the budget asks for it.
     """
 
     frameworks: tuple[str, ...]
@@ -64,6 +66,7 @@ class RacePlan:
     validations: int
     metric: Metric
     patience: float = PATIENCE
+    turns: Turns = TURNS
 
     @property
     def threads(self) -> int:
@@ -171,22 +174,23 @@ class FrameworkRace:
     def _time_in_rounds(self, workers: dict[str, WorkerProcess]) -> None:
         """Every second round goes backwards, so that none always follows the same other."""
         timings = {
-            row["framework"]: {command: Timing() for command in SECONDS} for row in self._racing()
+            row["framework"]: {command: Timing() for command in PARTS} for row in self._racing()
         }
-        turns = ROUNDS * max(len(timings), 1) * sum(SECONDS.values())
-        part = min(1.0, ROUNDS_SHARE * self.plan.budget / turns)
-        for number in range(ROUNDS):
+        rounds = self.plan.turns.rounds
+        turns = rounds * max(len(timings), 1) * sum(PARTS.values())
+        seconds = min(self.plan.turns.seconds, ROUNDS_SHARE * self.plan.budget / turns)
+        for number in range(rounds):
             racing = self._racing()
             if racing:
                 self.report(
-                    f"round {number + 1} of {ROUNDS}: "
+                    f"round {number + 1} of {rounds}: "
                     f"{', '.join(row['framework'] for row in racing)}"
                 )
             for row in racing[:: 1 if number % 2 == 0 else -1]:
                 for command, timing in timings[row["framework"]].items():
                     worker = workers[row["framework"]]
                     timed = self._ask(
-                        row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS
+                        row, worker, command, seconds=seconds * PARTS[command], least=LEAST_RUNS
                     )
                     if timed is not None:
                         timing.rounds.append(timed["milliseconds"])
@@ -201,7 +205,7 @@ class FrameworkRace:
             worker = workers[row["framework"]]
             memory = self._ask(row, worker, "memory")
             row["peak_memory"] = None if memory is None else memory["bytes"]
-            self._part_step(row, worker, part * SECONDS["train"])
+            self._part_step(row, worker, seconds * PARTS["train"])
 
     def _part_step(self, row: Row, worker: WorkerProcess, seconds: float) -> None:
         """What of a step is for its examples, and what it takes whatever there is in it."""
