@@ -22,7 +22,7 @@ from typing import Any, NoReturn, Self
 
 from allotrope.errors import TrainingError, UsageError
 from allotrope.process.channel import environment
-from allotrope.process.link import SILENCE, Gone, Link, Part, host_and_port
+from allotrope.process.link import BEGINNING, SILENCE, Gone, Link, Part, host_and_port
 from allotrope.process.worker import shortened
 
 MEETING = 120.0
@@ -89,6 +89,11 @@ class ProcessGroup:
             raise
         for member in self.members.values():
             threading.Thread(target=self._listen, args=(member,), daemon=True).start()
+
+    def be_patient(self, patient: bool) -> None:
+        """Whether members may be silent for long, as in the first step."""
+        for member in self.members.values():
+            member.link.silence = max(self._silence, BEGINNING) if patient else self._silence
 
     def ask(
         self,
@@ -169,7 +174,9 @@ class ProcessGroup:
         listening.settimeout(0.2)
         while len(self.members) < self.size:
             self._check_started()
-            if time.monotonic() > deadline:
+            # What was started here comes, however long a busy machine takes to load it.
+            late = time.monotonic() - deadline
+            if late > 0 and (self._started.keys() <= self.members.keys() or late > BEGINNING):
                 raise TrainingError(self._absent())
             with contextlib.suppress(TimeoutError):
                 connection, (host, *_) = listening.accept()

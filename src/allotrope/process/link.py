@@ -21,6 +21,8 @@ BEAT = 1.0
 """Seconds between signs of life."""
 SILENCE = 10.0
 """Seconds without a sign of life after which the other end is taken for gone."""
+BEGINNING = 300.0
+"""The same while the other end may import, compile or wait in code that lets no thread speak."""
 
 Part = Any
 """Anything of which `bytes` makes bytes, such as an array of them."""
@@ -35,8 +37,8 @@ class Link:
 
     def __init__(self, connection: socket.socket, silence: float = SILENCE) -> None:
         """Begins to give signs of life."""
-        self._silence = silence
-        connection.settimeout(silence)
+        self.silence = silence
+        _watched(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection, self._sending = connection, threading.Lock()
         self._closed = threading.Event()
@@ -78,15 +80,26 @@ class Link:
         view = memoryview(content)
         while view:
             try:
+                # Said anew each time, because it may change; signs of life come every second.
+                self._connection.settimeout(self.silence)
                 read = self._connection.recv_into(view)
             except TimeoutError as error:
-                raise Gone(f"gave no sign of life for {self._silence:g} s") from error
+                raise Gone(f"gave no sign of life for {self.silence:g} s") from error
             except OSError as error:
                 raise Gone("its connection is closed") from error
             if not read:
                 raise Gone("its connection is closed")
             view = view[read:]
         return content
+
+
+def _watched(connection: socket.socket) -> None:
+    """A machine that is gone is known after about ten seconds, whatever its processes do."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    seconds = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+    for name, value in seconds.items():
+        if hasattr(socket, name):  # which some systems call otherwise
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -22,6 +22,7 @@ from allotrope.errors import TrainingError
 from allotrope.process.group import MEETING
 from allotrope.process.link import Gone, Link, Part, host_and_port
 
+FOR_EVER = 7 * 24 * 3600.0
 Reply = tuple[Mapping[str, Any], list[Part]]
 
 
@@ -41,7 +42,8 @@ def serve_leader(
     Raises: TrainingError if nobody answers at the address.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader decides what Ctrl-C means
-    link = Link(_connected(address, patience))
+    # Who leads also races settings and compiles: its end is known by the connection.
+    link = Link(_connected(address, patience), FOR_EVER)
     asked: queue.Queue[tuple[dict[str, Any], list[bytearray]]] = queue.Queue()
     threading.Thread(target=_hear, args=(link, asked, address), daemon=True).start()
     hello = {"rank": rank, "size": size, "pid": os.getpid(), "card": card}

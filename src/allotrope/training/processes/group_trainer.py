@@ -41,6 +41,7 @@ class GroupTrainer(Trainer):
         """Raises: TrainingError if a process is gone or cannot train this."""
         self._group = group
         self._pending: deque[PendingLoss] = deque()
+        group.be_patient(True)
         facts, parts = asked.message()
         shared = {"size": group.size, "addresses": self._addresses(), "asked": facts}
         for rank in range(group.size):
@@ -73,6 +74,7 @@ class GroupTrainer(Trainer):
         losses = [header["loss"] for header, _ in self._answers()]
         oldest = self._pending.popleft()
         oldest.value = losses[0]
+        self._group.be_patient(False)
         if not _alike(losses):
             raise TrainingError(
                 f"the processes have come apart: in step {oldest.step} their losses of the same "
