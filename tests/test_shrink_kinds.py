@@ -20,8 +20,8 @@ def rows(kind):
         x = random.normal(0, 1, (400, 3))
         return {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "price": 10 + x @ [3.0, 2.0, 1.0]}
     words = np.array(["good fine", "great well", "bad poor", "awful worse"])
-    which = random.integers(0, 4, 400)
-    text = [f"{words[w]} {random.integers(100)}" for w in which]
+    which = random.integers(0, 4, 240)
+    text = [f"{words[w]} {random.integers(20)}" for w in which]
     return {"text": np.array(text, object), "mood": np.array(["up", "down"])[which // 2]}
 
 
@@ -32,7 +32,7 @@ def test_a_run_of_this_kind_becomes_smaller(folder, kind, target):
     options = {"out": folder, "saliency": False, "quiet": True}
     options |= {"input": {"text": "text"}} if kind == "text" else {}
     # Texts are mixed by the network that trains, and by its teacher.
-    before = fit(columns, target=target, epochs=3, framework="pytorch", mixup=0.2, **options)
+    before = fit(columns, target=target, epochs=2, framework="pytorch", mixup=0.2, **options)
     after = shrink(before.folder, columns, max_size=part, max_drop=60, epochs=1, **options)
     sizes = [run.json["delivered"]["size_bytes"] for run in (before, after)]
     assert sizes[1] < sizes[0]

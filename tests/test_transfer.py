@@ -17,9 +17,9 @@ from allotrope.network import zoo
 from allotrope.network.zoo.hub import fetched, hub_name
 from allotrope.network.zoo.keras_layout import from_keras
 from allotrope.network.zoo.transferred import transferred
-from allotrope.verbs.fit import fit
 from allotrope.verbs.weights_asked import check_weights
 from planned import of_digits
+from quick import fit
 
 IMAGE = (3, 32, 32)
 
