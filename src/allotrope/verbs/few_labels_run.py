@@ -23,6 +23,7 @@ from allotrope.verbs.pipeline.few_labels import (
     going_on,
     method_for,
     of_labels,
+    seen_enough,
     student,
     student_start,
     width_for_all,
@@ -73,10 +74,10 @@ class FewLabelsRun:
         """The first stage."""
 
         def begin() -> Plan:
+            plan = seen_enough(self.options, self.plan)
             if method.name == LABELS:
-                return self.plan
-            arguments = width_for_all(self.options, self.plan)
-            return of_labels(self.options, self.plan, arguments)
+                return plan
+            return of_labels(self.options, plan, width_for_all(self.options, plan))
 
         plan = self._begun(1, begin)
         return self._learned(plan, 1, lambda: plan.data, "labels alone")
