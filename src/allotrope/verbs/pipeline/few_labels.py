@@ -26,8 +26,8 @@ ROUNDS = 3
 FIRST = 0.25
 """The part of the time in which labels alone are learned."""
 STEPS = 1000
-"""So many steps labels alone may take. With 100 labels of digits, 74 and 86 % of the test were right
-after 100 steps and 91 and 94 % after 1,000 (`benchmarks/few_labels.py digits --methods labels
+"""So many steps labels alone may take. With 100 labels of digits, 74 and 86 % of the test were
+right after 100 steps and 91 and 94 % after 1,000 (`benchmarks/few_labels.py digits --methods labels
 --epochs 20`, and 200; draws 0 and 1)."""
 SHARE = 0.25
 """The part of each batch that has labels."""
