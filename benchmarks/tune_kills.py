@@ -3,9 +3,10 @@
     python benchmarks/tune_kills.py [--kills 20] [--trials 12] [--seed 0]
 
 The search is over digits by epochs and with one thread, so that it can be repeated to the bit. Each
-kill is a SIGKILL at a moment drawn at random from the time of the whole search; then the search is
-resumed. Printed are the moments, how far the search was, and whether trials, finals, verdict and
-the delivered weights are the same.
+kill is a SIGKILL at a moment drawn at random, within the time of two trainings after the search has
+come further than at the kill before. So the kills lie all over the search, however busy the machine
+is. Printed are the moments, how far the search was, and whether trials, finals, verdict
+and the delivered weights are the same.
 """
 
 from __future__ import annotations
@@ -49,11 +50,23 @@ def compared(folder: Path) -> dict[str, Any]:
     }
 
 
-def trials_in(folder: Path) -> int:
+def trainings_in(folder: Path) -> int:
+    """Rungs of trials and final trainings that run.json has."""
     path = folder / "run.json"
     if not path.is_file():
         return 0
-    return len(json.loads(path.read_text()).get("tuning", {}).get("trials", []))
+    facts = json.loads(path.read_text()).get("tuning", {})
+    rungs = sum(len(trial["rungs"]) for trial in facts.get("trials", []))
+    return rungs + len(facts.get("finals", []))
+
+
+def came_further(process: subprocess.Popen[bytes], run: Path, before: int) -> bool:
+    """Whether it has trained more than before, as soon as it has; no if it ended."""
+    while process.poll() is None:
+        if trainings_in(run) > before:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def main() -> int:
@@ -71,24 +84,24 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"a search that nobody killed: {seconds:.0f} s", flush=True)
     run = folder / "killed" / "digits-tune-1"
-    rng, killed = random.Random(asked.seed), 0
-    while killed < asked.kills:
+    each = seconds / trainings_in(folder / "whole" / "digits-tune-1")
+    rng, before = random.Random(asked.seed), 0
+    for kill in range(1, asked.kills + 1):
         go_on = ["--resume", str(run)] if (run / "run.json").is_file() else None
         process = subprocess.Popen(
             command(*(go_on or [*words, "--out", str(folder / "killed")])),
             stdout=subprocess.DEVNULL,
         )
-        # Short of the whole, so that the search does not end before it was killed often enough.
-        wait = rng.uniform(0.02, 2.5 / asked.kills) * seconds + 4
-        try:
-            process.wait(wait)
-            print(f"it ended before kill {killed + 1}: fewer trials than kills need", flush=True)
+        # The first comes before there is anything.
+        if kill > 1 and not came_further(process, run, before):
+            print(f"it ended before kill {kill}: fewer trainings than kills need", flush=True)
             break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        killed += 1
-        print(f"kill {killed}: after {wait:.1f} s, {trials_in(run)} trials", flush=True)
+        wait = rng.uniform(0, 2 * each)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before = trainings_in(run)
+        print(f"kill {kill}: {wait:.1f} s later, {before} trainings", flush=True)
     subprocess.run(command("--resume", str(run), "--quiet"), check=True)
     whole, resumed = compared(folder / "whole" / "digits-tune-1"), compared(run)
     wrong = [name for name in whole if whole[name] != resumed[name]]
