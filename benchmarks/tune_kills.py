@@ -1,9 +1,9 @@
 """Kills a search at random moments, and compares what it comes to with one that nobody killed.
 
-    python benchmarks/tune_kills.py [--kills 20] [--trials 12] [--seed 0]
+    python benchmarks/tune_kills.py [--kills 20] [--trials 30] [--seed 0]
 
 The search is over digits by epochs and with one thread, so that it can be repeated to the bit. Each
-kill is a SIGKILL at a moment drawn at random, within the time of two trainings after the search has
+kill is a SIGKILL at a moment drawn at random, within the time of one training after the search has
 come further than at the kill before. So the kills lie all over the search, however busy the machine
 is. Printed are the moments, how far the search was, and whether trials, finals, verdict
 and the delivered weights are the same.
@@ -72,7 +72,7 @@ def came_further(process: subprocess.Popen[bytes], run: Path, before: int) -> bo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tune-kills-"))
@@ -96,7 +96,7 @@ def main() -> int:
         if kill > 1 and not came_further(process, run, before):
             print(f"it ended before kill {kill}: fewer trainings than kills need", flush=True)
             break
-        wait = rng.uniform(0, 2 * each)
+        wait = rng.uniform(0, each)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
         process.wait()
