@@ -90,7 +90,6 @@ LATE = {
     "an infinite number": (late("1e999"), "age"),
     "a number of another unit": (late("€5", "price"), "price"),
     "no date": (late("2026-02-31", "joined"), "joined"),
-    "no label": (late("", "label"), "label"),
 }
 
 
@@ -105,6 +104,13 @@ def test_what_is_wrong_in_a_late_row_is_the_same_from_disk(tmp_path, monkeypatch
         assert error_of(path, target="label") == said
     if kind != "a number of another unit":  # of which nothing says which is meant
         check_same(*held_and_stored(path, monkeypatch, target="label", skip_bad_rows=True))
+
+
+def test_a_late_row_without_a_label_is_unlabelled_from_disk_as_well(tmp_path, monkeypatch):
+    path = table_file(tmp_path, late("", "label"))
+    held, stored = held_and_stored(path, monkeypatch, target="label")
+    assert len(held.splits["unlabelled"]) == len(stored.splits["unlabelled"]) == 1
+    check_same(held, stored)
 
 
 def test_a_text_among_numbers_beside_a_column_of_splits(tmp_path, monkeypatch):

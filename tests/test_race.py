@@ -59,7 +59,7 @@ class PlantedFramework:
     def settings(self):
         return list(self.planted)
 
-    def trainer(self, network, plan, settings):
+    def trainer(self, network, plan, settings, collective=None):
         behaviour = self.planted[settings]
         if isinstance(behaviour, Exception):
             raise behaviour

@@ -43,7 +43,7 @@ class ThreadedFramework:
     def settings(self):
         return [DEFAULT, HALF]
 
-    def trainer(self, network, plan, settings):
+    def trainer(self, network, plan, settings, collective=None):
         self.asked.append(settings.threads)
         seconds = self.one if settings.threads == 1 else self.several
         part = 0.5 if settings.precision == "bfloat16" else 1.0

@@ -145,7 +145,7 @@ def tune_among(
     from allotrope.verbs.pipeline import Among
 
     check_installed()
-    if arguments["cluster"] is not None:
+    if arguments["cluster"] is not None and (among is None or among.cluster is None):
         check_cluster_installed()
     check_values(TUNE, arguments)
     arguments = layouts_apart(arguments)
