@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -110,7 +109,7 @@ def test_two_processes_share_a_study(tmp_path):
     ]
     with ThreadPoolExecutor(2) as pool:
         codes = list(pool.map(lambda one: one.wait(300), processes))
-    assert codes == [0, 0], sys.stderr
+    assert codes == [0, 0]
     records = [read_record(tmp_path / name / "digits-tune-1") for name in ("a", "b")]
     trials = records[0]["tuning"]["trials"]
     counting = [trial for trial in trials if trial["state"] != "failed"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from allotrope.errors import MissingDependencyError, StudyError
 from allotrope.tasks.metric import ACCURACY, RMSE
@@ -150,6 +154,43 @@ def test_a_database_that_comes_back_is_not_noticed_and_one_that_does_not_is_name
     failures += [OperationalError("select", {}, Exception("could not connect"))] * 3
     with pytest.raises(StudyError, match=r"me:\*\*\*@host/x cannot be used: .*connect.*Go on"):
         database.asked(ask)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed: version_num")), 2),
+        (ProgrammingError("CREATE", {}, Exception('relation "studies" already exists')), 2),
+        (ProgrammingError("SELECT", {}, Exception('relation "studies" does not exist')), 1),
+    ],
+)
+def test_what_another_process_made_a_moment_before_is_there_when_asked_again(error, tries):
+    asked = []
+
+    def ask():
+        asked.append(1)
+        raise error
+
+    with pytest.raises(StudyError, match=type(error).__name__):
+        StudyDatabase("postgresql://host/study", waits=(0.0,)).asked(ask)
+    assert len(asked) == tries
+
+
+def test_many_begin_a_study_at_the_same_moment(url):
+    """Each makes what is not there yet; what another made first is no error."""
+    together = threading.Barrier(8)
+
+    def begin(number):
+        together.wait()
+        database = StudyDatabase(url)
+        study = Study(database, "digits", SPACE, ACCURACY, str(number), seed=3)
+        return study.begin(IDENTITY, RUNGS), study.next(None)
+
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(begin, range(8)))
+    assert all(rungs == RUNGS for rungs, _ in begun)
+    assert len({trial.number for _, trial in begun}) == 8
+    assert len({str(trial.settings) for _, trial in begun}) == 8
 
 
 def test_other_errors_are_not_hidden():

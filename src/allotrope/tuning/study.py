@@ -129,9 +129,11 @@ class Study:
         return self._joined({"format": FORMAT, "space": digest_of(self.space), **identity}, {})
 
     def _joined(self, identity: Mapping[str, Any], rungs: Mapping[str, Any]) -> Mapping[str, Any]:
+        # In this order: whoever begins a study writes its identity before the first trial.
+        trials = self._frozen()
         noted = self.database.asked(lambda: self._study.user_attrs)
         if IDENTITY not in noted:
-            if self._frozen():
+            if trials:
                 raise StudyError(
                     f"the {self.at} was not made by allotrope. Name another one: --study NAME"
                 )

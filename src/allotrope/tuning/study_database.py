@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from allotrope.errors import MissingDependencyError, StudyError, UsageError
 
 Result = TypeVar("Result")
-WAITS = (1.0, 3.0, 10.0)
+WAITS = (0.2, 1.0, 3.0, 10.0)
 """Seconds before a database that does not answer is asked again, as while it is started anew."""
 TIMEOUT = 60
 """Seconds that one process waits for another that writes a SQLite file."""
@@ -136,15 +136,27 @@ def _why_not(error: Exception) -> str | None:
 
 
 def _may_come_back(error: Exception) -> bool:
-    """Whether to ask again is of use: a server comes back, a broken file does not."""
+    """Whether to ask again is of use: a server comes back, a broken file does not.
+
+    Nor does a row or a table that another process made a moment before: it is there then.
+    """
     from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
+    from sqlalchemy.exc import (
+        IntegrityError,
+        InterfaceError,
+        OperationalError,
+        PendingRollbackError,
+        ProgrammingError,
+    )
 
     if isinstance(error, StorageInternalError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     if "unable to open database file" in str(error):
         return False
-    return isinstance(error, (InterfaceError, OperationalError, PendingRollbackError, OSError))
+    if isinstance(error, ProgrammingError):
+        return "already exists" in str(error)
+    passing = (IntegrityError, InterfaceError, OperationalError, PendingRollbackError, OSError)
+    return isinstance(error, passing)
 
 
 def _is_of_version(error: Exception) -> bool:
