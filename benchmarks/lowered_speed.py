@@ -37,7 +37,7 @@ from allotrope.training.plan import training_plan
 FIRST = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
 FURTHER = (
     *("vgg11_bn", "densenet121", "efficientnet_b0", "convnext_atto", "mobilenet_v1"),
-    *("mobilenet_v3_small", "shufflenet_v2_x1_0", "squeezenet1_1"),
+    *("mobilenet_v3_small", "shufflenet_v2_x1_0", "squeezenet1_1", "deit_tiny"),
 )
 SIZES = {**FIRST, **dict.fromkeys(FURTHER, (96, 16))}
 """Side of the images and size of the batch."""

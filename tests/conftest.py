@@ -37,6 +37,15 @@ def keep_what_jax_compiles() -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
+def compile_quickly() -> None:
+    """XLA makes code without optimizing it, in a third of the time; what it computes is the same.
+
+    For JAX in this process and those that it starts; in `test_jax.py` a process has it as users do.
+    """
+    quickly = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    os.environ.setdefault("XLA_FLAGS", quickly)
+
+
 def work_in_memory() -> None:
     """Temporary folders where `fsync` costs nothing, if there is room.
 
@@ -54,6 +63,7 @@ def hear_ctrl_c() -> None:
 
 
 keep_what_jax_compiles()
+compile_quickly()
 work_in_memory()
 hear_ctrl_c()
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"

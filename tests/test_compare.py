@@ -32,7 +32,9 @@ from quick import BRIEF
 from raced import compare, main
 
 NAMED = os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "")
-WANTED = list(dict.fromkeys(["pytorch", *filter(None, NAMED.split(","))]))
+ASKED = dict.fromkeys(["pytorch", *filter(None, NAMED.split(","))])
+WANTED = [name for name in ASKED if name != "keras"]
+"""Keras is TensorFlow once more here, in processes that each take it seconds to import."""
 PROMISED = {
     "version",
     "import_seconds",

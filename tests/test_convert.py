@@ -37,11 +37,20 @@ from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.verbs.convert import TARGETS, convert
 from convert_networks import NETWORKS, together, zoo
+from converted import opened
 from tested import TESTED
 
+CONVERTED = [name for name in TARGETS if name in TESTED]
 
-@pytest.fixture(params=[name for name in TARGETS if name in TESTED])
+
+@pytest.fixture(params=CONVERTED)
 def target(request):
+    return request.param
+
+
+@pytest.fixture(params=list({proof_script(name): name for name in reversed(CONVERTED)}.values()))
+def proved(request):
+    """A target for each script that proves."""
     return request.param
 
 
@@ -50,18 +59,11 @@ def mlp():
 
 
 def every(target):
-    """All kinds of layers in one network, which is converted in the time of one.
-
-    Not `delivered`, whose names are for those who get it.
-    """
+    """All kinds of layers in one network, which is converted in the time of one."""
     # Its depthwise convolutions are in `layers` too, and take a minute to be compiled.
-    without = ["delivered", "layers"] + ["mobilenet_v2"] * (target != "pytorch")
+    without = ["layers"] + ["mobilenet_v2"] * (target != "pytorch")
     others = {name: make() for name, make in NETWORKS.items() if name not in without}
     return together(NETWORKS["layers"](), **others)
-
-
-def made(target, name):
-    return every(target) if name == "every" else NETWORKS[name]()
 
 
 def hostile():
@@ -83,11 +85,9 @@ def hostile():
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
-    """What `convert` gave for a network by its name and a target, made once."""
+    """What `convert` gave for all kinds of layers and a target, made once."""
     return functools.cache(
-        lambda target, name: convert(
-            made(target, name), tmp_path_factory.mktemp(name) / "out", to=target
-        )
+        lambda target: convert(every(target), tmp_path_factory.mktemp(target) / "out", to=target)
     )
 
 
@@ -106,11 +106,10 @@ def commanded(tmp_path_factory):
     return functools.cache(run)
 
 
-@pytest.mark.parametrize("name", ["delivered", "every"])
-def test_outputs_are_the_references_and_it_learns(target, name, converted):
-    network = made(target, name)
-    folder = converted(target, name).folder
-    record = converted(target, name).json
+def test_outputs_are_the_references_and_it_learns(target, converted):
+    network = every(target)
+    folder = converted(target).folder
+    record = converted(target).json
     assert set(record["proof"]["differences"]) == {value.name for value in network.outputs}
     assert max(record["proof"]["differences"].values()) <= EQUAL
     # What has an ordinary form is not written as a class of its own.
@@ -124,21 +123,24 @@ def test_outputs_are_the_references_and_it_learns(target, name, converted):
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
-def test_sources_are_formatted(target, converted):
-    folder = converted(target, "delivered").folder
-    sources = [str(path) for path in folder.glob("*.py")]
-    if sources:
-        for arguments in (
-            ["format", "--isolated", "--check"],
-            ["check", "--isolated", "--select", "E,F,I,B,UP"],
-        ):
-            done = subprocess.run(
-                [sys.executable, "-m", "ruff", *arguments, *sources],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout
+SOURCE = [name for name in CONVERTED if name != "tensorflow"]
+"""Whose folders hold Python; TensorFlow's hold a SavedModel."""
+
+
+@pytest.mark.parametrize("target", SOURCE)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["format", "--isolated", "--check"],
+        ["check", "--isolated", "--select", "E,F,I,B,UP"],
+    ],
+)
+def test_sources_are_formatted(target, words, tmp_path):
+    opened(NETWORKS["delivered"](), target, tmp_path)
+    sources = [str(path) for path in tmp_path.glob("*.py")]
+    command = [sys.executable, "-m", "ruff", *words, *sources]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert sources and done.returncode == 0, done.stdout
 
 
 def test_the_command_line(target, commanded):
@@ -148,14 +150,14 @@ def test_the_command_line(target, commanded):
     assert max(printed["proof"]["differences"].values()) <= EQUAL
 
 
-def test_a_wrong_conversion_is_found(target, commanded):
+def test_a_wrong_conversion_is_found(proved, commanded):
     """The proof itself: the folder of one network is not another's."""
     network = hostile()
     other = network.with_weights(
         {name: array + np.float32(1e-3) for name, array in network.weights.items()}
     )
     with pytest.raises(UnsupportedError, match=r"'y' \+ __import__.* differs by"):
-        prove(other, commanded(target)[0], proof_script(target))
+        prove(other, commanded(proved)[0], proof_script(proved))
 
 
 def test_names_of_a_hostile_file_stay_text(target, commanded):
@@ -236,12 +238,12 @@ def test_a_process_that_fails_is_quoted(tmp_path):
         run_alone(tmp_path / "broken.py")
 
 
-def test_the_cause_is_quoted_and_not_what_a_model_was_called_with(target, commanded, tmp_path):
+def test_the_cause_is_quoted_and_not_what_a_model_was_called_with(proved, commanded, tmp_path):
     np.savez(tmp_path / "inputs.npz", np.zeros((2, 3, 5, 7), np.float32))
     outputs = str(tmp_path / "outputs.npz")
     with pytest.raises(UnsupportedError, match=r"shape|incompatible"):
         run_alone(
-            proof_script(target), str(commanded(target)[0]), str(tmp_path / "inputs.npz"), outputs
+            proof_script(proved), str(commanded(proved)[0]), str(tmp_path / "inputs.npz"), outputs
         )
 
 

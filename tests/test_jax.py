@@ -12,6 +12,7 @@ from allotrope.frameworks import framework
 from allotrope.frameworks.jax.releases import WRONG_ON_CPUS, warn_of_wrong_results
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
+from tests_alone import check_alone
 
 jax = pytest.importorskip("jax")
 nnx = pytest.importorskip("flax.nnx")
@@ -209,3 +210,13 @@ def test_a_maximum_of_nan_has_a_gradient():
     y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)
     assert np.isnan(y).all()
     np.testing.assert_array_equal(pull(np.ones_like(y))[0], [[[1, 0]]])
+
+
+def test_it_learns_as_others_with_code_that_xla_optimized():
+    """As users have it; the other tests do without, for their time (`conftest.py`)."""
+    check_alone(
+        ["test_framework_contract.py"],
+        "twenty_steps and (momentum or adafactor)",
+        XLA_FLAGS="",
+        ALLOTROPE_TEST_FRAMEWORKS="jax",
+    )

@@ -5,9 +5,7 @@ process of its own, on the others.
 """
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 from planned import batch_for, planned
 from shrunk import fit
+from tests_alone import check_alone
 
 if missing("keras"):
     pytest.skip(missing("keras"), allow_module_level=True)
@@ -365,34 +364,10 @@ CONTRACT = (
 def test_the_other_engines(other):
     if missing(ENGINES[other]):
         pytest.skip(missing(ENGINES[other]))
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": other,
-        "ALLOTROPE_OTHER_ENGINE": "1",
-        "ALLOTROPE_TEST_FRAMEWORKS": "keras",
-    }
-    here = Path(__file__)
-    files = [here, here.with_name("test_framework_contract.py")]
-    chosen = f"(test_keras or {CONTRACT}) and not eager_and_compiled"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        chosen,
-        *map(str, files),
-    ]
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=here.parents[1],
+    check_alone(
+        ["test_keras.py", "test_framework_contract.py"],
+        f"(test_keras or {CONTRACT}) and not eager_and_compiled",
+        KERAS_BACKEND=other,
+        ALLOTROPE_OTHER_ENGINE="1",
+        ALLOTROPE_TEST_FRAMEWORKS="keras",
     )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]

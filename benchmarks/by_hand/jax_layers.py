@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -22,6 +23,18 @@ class Scale(nnx.Module):
 
     def __call__(self, x):
         return x * self.weight[...]
+
+
+class Tokens(nnx.Module):
+    """One that stands for the picture before those of its patches, each with its place."""
+
+    def __init__(self, count, features, rngs):
+        self.token = nnx.Param(0.02 * rngs.normal((1, 1, features)))
+        self.places = nnx.Param(0.02 * rngs.normal((1, count + 1, features)))
+
+    def __call__(self, x):
+        token = jnp.broadcast_to(self.token[...], (len(x), 1, x.shape[-1]))
+        return jnp.concatenate([token, x], 1) + self.places[...]
 
 
 class Layers(nnx.Module):
@@ -71,6 +84,16 @@ class Layers(nnx.Module):
 
     def gamma(self, x):
         return self.layer(lambda: Scale(x.shape[-1]))(x)
+
+    def tokens(self, x):
+        patches = x.reshape(len(x), -1, x.shape[-1])
+        return self.layer(lambda: Tokens(*patches.shape[1:], self.rngs))(patches)
+
+    def attention(self, x, heads):
+        n, count, features = x.shape
+        qkv = self.dense(x, 3 * features).reshape(n, count, 3, heads, -1)
+        taken = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
+        return self.dense(taken.reshape(x.shape), features)
 
     @staticmethod
     def act(x, name):

@@ -23,6 +23,19 @@ class Scale(layers.Layer):
         return x * self.weight
 
 
+class Tokens(layers.Layer):
+    """One that stands for the picture before those of its patches, each with its place."""
+
+    def build(self, shape):
+        _, count, features = shape
+        self.token = self.add_weight(shape=(1, 1, features))
+        self.places = self.add_weight(shape=(1, count + 1, features))
+
+    def call(self, x):
+        token = ops.broadcast_to(self.token, (ops.shape(x)[0], 1, x.shape[-1]))
+        return ops.concatenate([token, x], 1) + self.places
+
+
 class Shuffle(layers.Layer):
     def call(self, x):
         n, height, width, channels = ops.shape(x)
@@ -61,6 +74,14 @@ class Layers:
     @staticmethod
     def gamma(x):
         return Scale()(x)
+
+    @staticmethod
+    def tokens(x):
+        return Tokens()(layers.Reshape((-1, x.shape[-1]))(x))
+
+    @staticmethod
+    def attention(x, heads):
+        return layers.MultiHeadAttention(heads, x.shape[-1] // heads)(x, x)
 
     @staticmethod
     def act(x, name):

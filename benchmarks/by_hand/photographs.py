@@ -150,6 +150,15 @@ def convnext_atto(net, x, classes):
     return net.dense(net.last_norm(net.mean(x)), classes)
 
 
+def deit_tiny(net, x, classes):
+    x = net.tokens(net.conv(x, 192, 16, 16, bias=True, padding=0))
+    for _ in range(12):
+        x = x + net.attention(net.last_norm(x), 3)
+        y = net.act(net.dense(net.last_norm(x), 768), "gelu")
+        x = x + net.dense(y, 192)
+    return net.dense(net.last_norm(x)[:, 0], classes)
+
+
 MODELS = {
     each.__name__: each
     for each in (
@@ -161,5 +170,6 @@ MODELS = {
         mobilenet_v3_small,
         shufflenet_v2_x1_0,
         squeezenet1_1,
+        deit_tiny,
     )
 }

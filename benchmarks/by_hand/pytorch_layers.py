@@ -59,6 +59,16 @@ class Layers(nn.Module):
     def gamma(self, x):
         return self.layer(Scale, x.shape[-1])(x)
 
+    def tokens(self, x):
+        patches = x.flatten(2).transpose(1, 2)
+        return self.layer(Tokens, *patches.shape[1:])(patches)
+
+    def attention(self, x, heads):
+        n, count, features = x.shape
+        qkv = self.dense(x, 3 * features).view(n, count, 3, heads, -1)
+        taken = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))
+        return self.dense(taken.transpose(1, 2).reshape(x.shape), features)
+
     @staticmethod
     def act(x, name):
         return ACTS[name](x)
@@ -103,6 +113,18 @@ class Layers(nn.Module):
     @staticmethod
     def channels_first(x):
         return x.permute(0, 3, 1, 2)
+
+
+class Tokens(nn.Module):
+    """One that stands for the picture before those of its patches, each with its place."""
+
+    def __init__(self, count, features):
+        super().__init__()
+        self.token = nn.Parameter(0.02 * torch.randn(1, 1, features))
+        self.places = nn.Parameter(0.02 * torch.randn(1, count + 1, features))
+
+    def forward(self, x):
+        return torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places
 
 
 class Scale(nn.Module):

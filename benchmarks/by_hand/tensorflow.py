@@ -120,6 +120,22 @@ class PhotographLayers(Layers):
     def gamma(self, x):
         return x * self.weight((x.shape[-1],), 1e-6)
 
+    def tokens(self, x):
+        n, height, width, features = x.shape
+        token = self.weight((1, 1, features), 0.0)
+        places = self.weight((1, height * width + 1, features), 0.0)
+        patches = tf.reshape(x, (n, height * width, features))
+        return tf.concat([tf.repeat(token, n, 0), patches], 1) + places
+
+    def attention(self, x, heads):
+        n, count, features = x.shape
+        each = features // heads
+        qkv = tf.reshape(self.dense(x, 3 * features), (n, count, 3, heads, each))
+        query, key, value = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))
+        shares = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) * each**-0.5)
+        taken = tf.transpose(tf.matmul(shares, value), (0, 2, 1, 3))
+        return self.dense(tf.reshape(taken, x.shape), features)
+
     @staticmethod
     def act(x, name):
         return ACTS[name](x)

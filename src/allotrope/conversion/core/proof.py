@@ -65,13 +65,15 @@ def prove(network: Network, folder: Path, script: Path) -> FolderProof:
 
     Raises: UnsupportedError where it does not open, computes something else, or does not learn.
     """
-    first, *others = reference_runs(network)
-    answer, differences, wrong = _compared(network, folder, script, *first)
+    runs = reference_runs(network)
+    answer, every = _run_by(script, folder, [inputs for inputs, _ in runs])
+    differences: dict[str, float] = {}
+    wrong: list[str] = []
+    for (inputs, expected), outputs in zip(runs, every, strict=True):
+        here = _differences(expected, outputs)
+        wrong += _too_large(network, inputs, expected, here)
+        differences = {name: max(value, differences.get(name, 0.0)) for name, value in here.items()}
     wrong += _training_problems(answer, bool(network.trainable))
-    for inputs, expected in others:
-        _, further, wrong_here = _compared(network, folder, script, inputs, expected)
-        wrong += wrong_here
-        differences = {name: max(value, further[name]) for name, value in differences.items()}
     if wrong:
         raise UnsupportedError(
             f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written."
@@ -79,34 +81,50 @@ def prove(network: Network, folder: Path, script: Path) -> FolderProof:
     return FolderProof(differences, tuple(answer["loss"]), answer["learning"])
 
 
-def _compared(
-    network: Network, folder: Path, script: Path, inputs: Arrays, expected: Arrays
-) -> tuple[dict[str, Any], dict[str, float], list[str]]:
-    """What the script says, the differences by output, and those that are too large."""
+def _run_by(
+    script: Path, folder: Path, several: Sequence[Arrays]
+) -> tuple[dict[str, Any], list[list[np.ndarray]]]:
+    """What the script says, and the outputs for each of several inputs."""
     with tempfile.TemporaryDirectory() as scratch:
-        fed, taken = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
-        np.savez(fed, *inputs.values())
-        answer = run_alone(script, str(folder), str(fed), str(taken))
-        with np.load(taken, allow_pickle=False) as file:
-            outputs = [file[name] for name in file.files]
-    differences = {
+        files = []
+        for number, inputs in enumerate(several):
+            files += [Path(scratch) / f"inputs-{number}.npz", Path(scratch) / f"{number}.npz"]
+            np.savez(files[-2], *inputs.values())
+        answer = run_alone(script, str(folder), *map(str, files))
+        return answer, [_arrays_of(path) for path in files[1::2]]
+
+
+def _arrays_of(path: Path) -> list[np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in file.files]
+
+
+def _differences(expected: Arrays, outputs: Sequence[np.ndarray]) -> dict[str, float]:
+    return {
         name: difference(one, other)
         for (name, one), other in zip(expected.items(), outputs, strict=True)
     }
+
+
+def _too_large(
+    network: Network, inputs: Arrays, expected: Arrays, differences: Mapping[str, float]
+) -> list[str]:
+    """The outputs that differ by more than they may.
+
+    Rounding differs by framework: what NumPy loses in the same dtypes is allowed to others too.
+    """
     allowed = dict.fromkeys(differences, EQUAL)
-    # Rounding differs by framework: what NumPy loses in the same dtypes is allowed to others too.
     if any(not value <= EQUAL for value in differences.values()):
         allowed = {
             name: max(EQUAL, value)
             for name, value in rounding(network, inputs, expected).items()
             if np.isfinite(value)
         }
-    wrong = [
+    return [
         f"'{name}' differs by {value:.1e}"
         for name, value in differences.items()
         if not value <= allowed.get(name, EQUAL)
     ]
-    return answer, differences, wrong
 
 
 def _training_problems(answer: Mapping[str, Any], learns: bool) -> list[str]:

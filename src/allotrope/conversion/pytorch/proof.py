@@ -1,9 +1,10 @@
 """Opens a converted folder as its README says, with nothing of Allotrope.
 
-python -I proof.py FOLDER INPUTS OUTPUTS
+python -I proof.py FOLDER INPUTS OUTPUTS [INPUTS OUTPUTS ...]
 
 INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after
-one gradient step, how many parameters learn, and the squared norm of the gradient.
+one gradient step for the first inputs, how many parameters learn, and the squared norm of the
+gradient.
 """
 
 from __future__ import annotations
@@ -19,17 +20,21 @@ sys.modules["allotrope"] = None  # type: ignore[assignment] # to import it is an
 HALVINGS = 60
 
 
-def main(folder: str, inputs: str, outputs: str) -> None:
+def main(folder: str, *files: str) -> None:
     """Writes what the model gives for the inputs, and prints what a training step does."""
     sys.path.insert(0, folder)
     from model import load  # type: ignore[import-not-found]
 
     model = load()
-    with np.load(inputs) as file:
-        arrays = [torch.from_numpy(file[name]) for name in file.files]
-    with torch.no_grad():
-        np.savez(outputs, *[np.asarray(y) for y in _several(model(*arrays))])
-    print(json.dumps(_train(model, arrays)))
+    for inputs, outputs in zip(files[::2], files[1::2], strict=True):
+        with torch.no_grad():
+            np.savez(outputs, *[np.asarray(y) for y in _several(model(*_arrays(inputs)))])
+    print(json.dumps(_train(model, _arrays(files[0]))))
+
+
+def _arrays(path: str) -> list[torch.Tensor]:
+    with np.load(path) as file:
+        return [torch.from_numpy(file[name]) for name in file.files]
 
 
 def _several(results: Any) -> tuple[Any, ...]:

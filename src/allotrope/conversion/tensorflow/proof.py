@@ -1,8 +1,8 @@
 """Opens a converted folder, SavedModel or `model.keras`, as its README says, without Allotrope.
 
-Run as `python -I proof.py FOLDER INPUTS OUTPUTS`; INPUTS and OUTPUTS are .npz files. The last line
-printed is a JSON object: the loss before and after one gradient step, how many variables learn, and
-the squared norm of the gradient.
+Run as `python -I proof.py FOLDER INPUTS OUTPUTS [INPUTS OUTPUTS ...]`; INPUTS and OUTPUTS are .npz
+files. The last line printed is a JSON object: the loss before and after one gradient step for the
+first inputs, how many variables learn, and the squared norm of the gradient.
 """
 
 from __future__ import annotations
@@ -89,13 +89,17 @@ def _opened(folder: Path) -> _Opened:
     return _saved_model(str(folder))
 
 
-def main(folder: str, inputs: str, outputs: str) -> None:
+def main(folder: str, *files: str) -> None:
     """Writes what the model gives for the inputs, and prints what a training step does."""
     model = _opened(Path(folder))
-    with np.load(inputs) as saved:
-        arrays = [tf.constant(saved[name]) for name in saved.files]
-    np.savez(outputs, *[np.asarray(y) for y in _several(model.infer(*arrays))])
-    print(json.dumps(_train(model, arrays)))
+    for inputs, outputs in zip(files[::2], files[1::2], strict=True):
+        np.savez(outputs, *[np.asarray(y) for y in _several(model.infer(*_arrays(inputs)))])
+    print(json.dumps(_train(model, _arrays(files[0]))))
+
+
+def _arrays(path: str) -> list[tf.Tensor]:
+    with np.load(path) as saved:
+        return [tf.constant(saved[name]) for name in saved.files]
 
 
 def _several(results: Any) -> list[Any]:
