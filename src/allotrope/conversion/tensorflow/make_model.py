@@ -25,6 +25,11 @@ def _keras_build() -> Any:
     return module
 
 
+if __name__ == "__main__":
+    # Imported where they are there, which takes as long as the rest of TensorFlow, and not needed.
+    unneeded = dict.fromkeys(("jax", "pandas", "scipy", "sklearn"))
+    sys.modules.update(unneeded)  # type: ignore[arg-type]
+
 keras_build = _keras_build()
 
 import tensorflow as tf  # noqa: E402 - that file sets the environment that it reads

@@ -17,6 +17,10 @@ from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if __name__ == "__main__":
+    # Imported where they are there, which takes as long as the rest of TensorFlow, and not needed.
+    unneeded = dict.fromkeys(("jax", "pandas", "scipy", "sklearn"))
+    sys.modules.update(unneeded)  # type: ignore[arg-type]
 
 import numpy as np
 import tensorflow as tf
