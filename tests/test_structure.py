@@ -6,24 +6,46 @@ Where a bar is not reached yet, the number of today stands in its place, and onl
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
 import structure
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "allotrope"
 
-SOURCES = {path.relative_to(SOURCE).as_posix(): path.read_text() for path in SOURCE.rglob("*.py")}
-EVERYWHERE = {
-    path.relative_to(ROOT).as_posix(): path.read_text()
-    for folder in ("src", "tests", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
-}
-PARSED = {name: ast.parse(text) for name, text in EVERYWHERE.items()}
-TREES = {name: PARSED[f"src/allotrope/{name}"] for name in SOURCES}
+
+@functools.cache
+def everywhere() -> dict[str, str]:
+    """The text of every file, when a test asks: whoever runs other tests reads none."""
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text()
+        for folder in ("src", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+@functools.cache
+def parsed() -> dict[str, ast.Module]:
+    return {name: ast.parse(text) for name, text in everywhere().items()}
+
+
+def of_package(files: dict[str, Any]) -> dict[str, Any]:
+    """What there is of the files of the package, by their names within it."""
+    inside = "src/allotrope/"
+    return {name.removeprefix(inside): it for name, it in files.items() if name.startswith(inside)}
+
+
+def sources() -> dict[str, str]:
+    return of_package(everywhere())
+
+
+def trees() -> dict[str, ast.Module]:
+    return of_package(parsed())
+
 
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
@@ -122,14 +144,14 @@ def homeless(name: str, tree: ast.Module) -> list[str]:
 
 
 def test_dependencies_point_up():
-    parts = {name: name.split("/")[0].removesuffix(".py") for name in SOURCES}
-    wrong = {name: upward(part, TREES[name]) for name, part in parts.items() if part in RANK}
+    parts = {name: name.split("/")[0].removesuffix(".py") for name in sources()}
+    wrong = {name: upward(part, trees()[name]) for name, part in parts.items() if part in RANK}
     assert parts.keys() - wrong.keys() == {"__init__.py"}
     assert {name: parts for name, parts in wrong.items() if parts} == {}
 
 
 def test_packages_are_imported_at_home():
-    wrong = {name: homeless(name, tree) for name, tree in TREES.items()}
+    wrong = {name: homeless(name, tree) for name, tree in trees().items()}
     assert {name: packages for name, packages in wrong.items() if packages} == {}
 
 
@@ -139,53 +161,56 @@ def module_of(name: str) -> str:
 
 
 def test_no_file_imports_itself_by_way_of_others():
-    trees = {module_of(name): tree for name, tree in TREES.items()}
-    imports = {module: structure.imports_when_run(tree, trees) for module, tree in trees.items()}
+    by_module = {module_of(name): tree for name, tree in trees().items()}
+    imports = {
+        module: structure.imports_when_run(tree, by_module) for module, tree in by_module.items()
+    }
     assert structure.cycles(imports) == []
 
 
 def test_files_and_functions_stay_small():
-    files = [name for name, text in EVERYWHERE.items() if text.count("\n") > LINES_A_FILE]
+    files = [name for name, text in everywhere().items() if text.count("\n") > LINES_A_FILE]
     functions = {
-        name: structure.long_functions(tree, LINES_A_FUNCTION) for name, tree in PARSED.items()
+        name: structure.long_functions(tree, LINES_A_FUNCTION) for name, tree in parsed().items()
     }
     assert files == []
     assert {name: long for name, long in functions.items() if long} == {}
 
 
 def test_most_files_are_short():
-    assert median(text.count("\n") for text in EVERYWHERE.values()) <= MEDIAN_FILE
+    assert median(text.count("\n") for text in everywhere().values()) <= MEDIAN_FILE
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
 def test_lines_have_air(folder: str):
-    names = [name for name in EVERYWHERE if name.startswith(folder)]
-    trees = [PARSED[name] for name in names]
-    lines = sum(structure.long_lines(EVERYWHERE[name]) for name in names)
-    nested = sum(len(structure.nested_conditionals(tree)) for tree in trees)
-    bindings = sum(len(structure.names_that_say_nothing(tree)) for tree in trees)
+    names = [name for name in everywhere() if name.startswith(folder)]
+    of_folder = [parsed()[name] for name in names]
+    lines = sum(structure.long_lines(everywhere()[name]) for name in names)
+    nested = sum(len(structure.nested_conditionals(tree)) for tree in of_folder)
+    bindings = sum(len(structure.names_that_say_nothing(tree)) for tree in of_folder)
     assert lines <= LONG_LINES[folder]
     assert nested <= NESTED_CONDITIONALS[folder]
     assert bindings <= SAYS_NOTHING[folder]
 
 
 def test_clever_code_says_why_and_conditions_have_lines_of_their_own():
-    counts = [structure.code_and_comments(SOURCES[name], TREES[name]) for name in SOURCES]
+    texts = sources()
+    counts = [structure.code_and_comments(texts[name], tree) for name, tree in trees().items()]
     code = sum(lines for lines, _ in counts)
     comments = sum(lines for _, lines in counts)
-    conditionals = sum(len(structure.conditional_expressions(tree)) for tree in TREES.values())
+    conditionals = sum(len(structure.conditional_expressions(tree)) for tree in trees().values())
     assert 1000 * conditionals / code <= CONDITIONALS_BY_1000
     assert 1000 * comments / code >= COMMENTS_BY_1000
 
 
 def test_tests_pass_arguments_and_patch_nothing():
-    lines = {name: structure.patches(tree) for name, tree in PARSED.items()}
+    lines = {name: structure.patches(tree) for name, tree in parsed().items()}
     assert {name: numbers for name, numbers in lines.items() if numbers} == {}
 
 
 def test_a_name_stands_for_one_file_and_one_class():
-    files = structure.twice(structure.files_by_name(SOURCES), MIRRORS)
-    classes = structure.twice(structure.classes_by_name(TREES), MIRRORS)
+    files = structure.twice(structure.files_by_name(sources()), MIRRORS)
+    classes = structure.twice(structure.classes_by_name(trees()), MIRRORS)
     assert len(files) <= FILES_TWICE, files
     assert len(classes) <= CLASSES_TWICE, classes
 
@@ -196,8 +221,8 @@ def is_for_every_kind(name: str) -> bool:
 
 
 def test_what_serves_every_kind_names_none():
-    names = [name for name in SOURCES if is_for_every_kind(name)]
-    lines = {name: structure.of_one_kind(SOURCES[name]) for name in names}
+    texts = {name: text for name, text in sources().items() if is_for_every_kind(name)}
+    lines = {name: structure.of_one_kind(text) for name, text in texts.items()}
     assert {name: numbers for name, numbers in lines.items() if numbers} == {}
 
 
