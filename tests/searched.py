@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import Any
 
 from allotrope import cli
@@ -40,7 +41,6 @@ def main(words: list[str], among: Among = ONE) -> int:
     return cli.main(words, {**cli.VERBS, "tune": (tune_with(among), "Tune.")})
 
 
-if __name__ == "__main__":
-    import sys
-
-    sys.exit(main(sys.argv[1:]))
+def process_of(words: list[str]) -> None:
+    """A command line of `tune` that a process was started for."""
+    sys.exit(main(words))

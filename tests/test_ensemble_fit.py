@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from allotrope.network.reading.read import load
 from allotrope.progress import Progress
 from allotrope.run import read_record
 from allotrope.training.checkpoints import read
+from forked import started
 from quick import ONE, fit, fit_with
 from tested import TESTED
 
@@ -94,24 +93,18 @@ def mistakes(run) -> list[dict]:
     return run.json["delivered_test"]["mistakes"]
 
 
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from quick import fit
-from test_ensemble_fit import QUICK
-fit("digits", ensemble=3, out=sys.argv[1], **{**QUICK, "epochs": 4})
-"""
+def to_be_killed(out: Path) -> None:
+    fit("digits", ensemble=3, out=out, **{**QUICK, "epochs": 4})
 
 
 def test_a_killed_ensemble_resumes_to_the_same_bits(tmp_path):
-    words = [str(tmp_path / "killed"), str(Path(__file__).parent)]
-    killed = subprocess.Popen([sys.executable, "-c", KILLED, *words])
+    killed = started(to_be_killed, tmp_path / "killed")
     folder = tmp_path / "killed" / "digits-1"
     while not (folder / "members" / "2" / "checkpoints" / "best.safetensors").exists():
-        assert killed.poll() is None, "it ended before it could be killed"
+        assert killed.is_alive(), "it ended before it could be killed"
         time.sleep(0.01)
     killed.kill()
-    killed.wait(timeout=30)
+    killed.join(30)
     before = read_record(folder)["members"]
     assert before[0]["training"]["epochs"] == 4 and len(before) < 3
     resumed = fit(resume=folder, quiet=True)

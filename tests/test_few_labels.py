@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from allotrope.training.checkpoints import read
 from allotrope.training.learning_along import BELIEVING, with_beliefs
 from allotrope.training.pseudo_labels import as_taught, pseudo_labels
 from allotrope.verbs.pipeline.unlabelled_answers import with_unlabelled
+from forked import started
 from quick import ONE, fit, fit_with
 from tested import TESTED
 
@@ -134,24 +133,20 @@ def test_unlabelled_examples_that_teach_nothing_are_refused(columns, words):
 
 SMALL = {**QUICK, "epochs": 3, "method": "self-training", "flip": True}
 COLUMNS = {"picture": X, "side": FEW}
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from quick import fit
-from test_few_labels import COLUMNS, SMALL
-fit(COLUMNS, out=sys.argv[1], **{**SMALL, "epochs": 24})
-"""
+
+
+def to_be_killed(out: Path) -> None:
+    fit(COLUMNS, out=out, **{**SMALL, "epochs": 24})
 
 
 def test_a_killed_training_resumes_to_the_same_bits(tmp_path):
-    words = [str(tmp_path / "killed"), str(Path(__file__).parent)]
-    killed = subprocess.Popen([sys.executable, "-c", KILLED, *words])
+    killed = started(to_be_killed, tmp_path / "killed")
     folder = tmp_path / "killed" / "data-1"
     while not (folder / "stages" / "3" / "checkpoints" / "best.safetensors").exists():
-        assert killed.poll() is None, "it ended before it could be killed"
+        assert killed.is_alive(), "it ended before it could be killed"
         time.sleep(0.01)
     killed.kill()
-    killed.wait(timeout=30)
+    killed.join(30)
     assert 1 < len(read_record(folder)["stages"]) < 4
     resumed = fit(COLUMNS, resume=folder, quiet=True)
     whole = fit(COLUMNS, out=tmp_path / "whole", **{**SMALL, "epochs": 24})

@@ -29,6 +29,7 @@ from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.progress import Progress
 from allotrope.run import Run, read_record
 from allotrope.verbs.pipeline import Among
+from forked import started
 from quick import ONE, fit, fit_with, main
 
 PROMISED = {
@@ -49,16 +50,25 @@ PROMISED = {
 QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True}
 
 
+ON_THE_COMMAND_LINE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from allotrope.verbs.pipeline import Among
+from quick import BRIEF, main
+sys.exit(main(sys.argv[2:], Among(turns=BRIEF)))
+"""
+
+
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A whole run on the command line, with every candidate.
+    """A whole run on the command line, with every candidate, each timed briefly.
 
     Its folder, and what --json printed.
     """
     out = tmp_path_factory.mktemp("runs")
-    command = ["fit", "digits", "--epochs", "12", "--threads", "1", "--out", str(out), "--json"]
+    command = ["fit", "digits", "--epochs", "8", "--threads", "1", "--out", str(out), "--json"]
     done = subprocess.run(
-        [sys.executable, "-m", "allotrope.cli", *command],
+        [sys.executable, "-c", ON_THE_COMMAND_LINE, str(Path(__file__).parent), *command],
         capture_output=True,
         text=True,
         check=False,
@@ -72,7 +82,7 @@ def test_json_is_the_record_and_has_what_is_promised(fitted):
     assert printed == read_record(folder)
     assert printed.keys() >= PROMISED
     assert printed["status"] == "done"
-    assert printed["command"] == "allotrope fit digits --epochs 12.0 --threads 1"
+    assert printed["command"] == "allotrope fit digits --epochs 8.0 --threads 1"
     assert {name: printed["data"][name] for name in ("name", "train", "validation", "test")} == {
         "name": "digits",
         "train": 1259,
@@ -116,7 +126,7 @@ def test_what_lies_in_the_folder(fitted):
     with (folder / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert len(history) >= 2
-    assert float(history[-1]["epoch"]) == printed["training"]["epochs"] == 12
+    assert float(history[-1]["epoch"]) == printed["training"]["epochs"] == 8
     assert all((folder / mistake["picture"]).is_file() for mistake in printed["test"]["mistakes"])
     assert "digits" in (folder / "report.html").read_text()
 
@@ -218,25 +228,18 @@ def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, capsys):
     assert fit(resume=folder, quiet=True).json["status"] == "done"
 
 
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from quick import fit
-from test_fit import QUICK
-fit("digits", out=sys.argv[1], **{**QUICK, "epochs": 8})
-"""
+def to_be_killed(out: Path) -> None:
+    fit("digits", out=out, **{**QUICK, "epochs": 8})
 
 
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
-    killed = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(Path(__file__).parent)]
-    )
+    killed = started(to_be_killed, tmp_path / "killed")
     folder = tmp_path / "killed" / "digits-1"
     while not (folder / "checkpoints" / "last.safetensors").exists() or len(history(folder)) < 3:
-        assert killed.poll() is None, "it ended before it could be killed"
+        assert killed.is_alive(), "it ended before it could be killed"
         time.sleep(0.02)
     killed.kill()
-    killed.wait(timeout=30)
+    killed.join(30)
     before = read_record(folder)
     assert before["status"] == "running" and "training" not in before
     resumed = fit(resume=folder, quiet=True)

@@ -65,6 +65,11 @@ def test_the_same_widths_are_not_timed_again():
     assert tried == [1]
 
 
+def test_two_steps_around_the_goal_are_timed_once_each():
+    cut, tried = searched(Goal(None, 3.5, 1.0), lambda width: (1.0, 3.0 if width < 4 else 4.0))
+    assert tried == [3, 4] and cut.network == 3
+
+
 def test_the_nearest_of_those_that_all_miss_is_taken():
     cut, tried = searched(Goal(100.0, None, 1.0), lambda width: (100 + width, 0), least=40)
     assert cut.network == min(tried) and cut.excess > NEAR

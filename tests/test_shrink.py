@@ -32,12 +32,13 @@ def digits_run(folder):
     return fit("digits", **options, quiet=True)
 
 
-SMALLER = {"max_size": "0.6x", "max_drop": 30, "epochs": 0.5, "saliency": False}
+# A size that the first cut comes to: each one that is tried starts two processes.
+SMALLER = {"max_size": "0.55x", "max_drop": 30, "epochs": 0.5, "saliency": False}
 
 
 @pytest.fixture(scope="module")
 def shrunk_in(digits_run, folder):
-    """The run with two thirds of its size asked for, in a framework, once."""
+    """The run with about half of its size asked for, in a framework, once."""
     return functools.cache(
         lambda name: shrink(digits_run.folder, framework=name, out=folder, quiet=True, **SMALLER)
     )
@@ -52,7 +53,7 @@ def shrunk(request, shrunk_in):
 def test_the_target_is_met_by_the_delivered_file(shrunk, digits_run):
     before, after = digits_run.json["delivered"], shrunk.json["delivered"]
     assert shrunk.json["status"] == "done" and shrunk.exit_code == 0
-    assert after["size_bytes"] <= 0.6 * before["size_bytes"]
+    assert after["size_bytes"] <= 0.55 * before["size_bytes"]
     assert shrunk.delivered.stat().st_size == after["size_bytes"]
     (one,) = shrunk.json["rounds"]
     assert one["rows"][0]["size_bytes"] <= shrunk.json["target"]["max_size"]
@@ -113,7 +114,7 @@ def test_a_budget_too_short_for_one_round_says_how_long_one_takes(digits_run, fo
 
 def test_a_missed_target_is_exit_code_3_with_the_nearest_miss(digits_run, folder, capsys):
     """No drop at all is allowed of a network with hardly a channel that hardly learned."""
-    words = ["shrink", str(digits_run.folder), "--max-size", "0.06x", "--max-drop", "0"]
+    words = ["shrink", str(digits_run.folder), "--max-size", "0.2x", "--max-drop", "0"]
     words += ["--epochs", "0.1", "--out", str(folder), "--no-saliency"]
     assert main([*words, "--json"]) == 3
     record = json.loads(capsys.readouterr().out.splitlines()[-1])

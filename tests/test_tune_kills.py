@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from allotrope.run import read_record
-from searched import SMALL, tune
+from forked import started
+from searched import SMALL, process_of, tune
 
 OPTIONS = {**SMALL, "threads": 1, "trials": 5}
 
@@ -36,15 +34,9 @@ def words() -> list[str]:
     return ["--no-saliency", *named]
 
 
-def begun(*arguments: str) -> subprocess.Popen[bytes]:
+def begun(*arguments: str) -> BaseProcess:
     """A search in a process of its own."""
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent / "src")])
-    return subprocess.Popen(
-        [sys.executable, str(here / "searched.py"), "tune", *arguments],
-        env={**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.DEVNULL,
-    )
+    return started(process_of, ["tune", *arguments])
 
 
 def trials_of(folder: Path) -> int:
@@ -53,13 +45,13 @@ def trials_of(folder: Path) -> int:
     return len(read_record(folder).get("tuning", {}).get("trials", []))
 
 
-def killed_after(process: subprocess.Popen[bytes], folder: Path, trials: int, wait: float) -> None:
+def killed_after(process: BaseProcess, folder: Path, trials: int, wait: float) -> None:
     """SIGKILL once there are so many trials, and a random while later."""
-    while process.poll() is None and trials_of(folder) < trials:
+    while process.is_alive() and trials_of(folder) < trials:
         time.sleep(0.02)
     time.sleep(wait)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join(30)
 
 
 def compared(record) -> list:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -15,14 +13,14 @@ from made_volumes import ball
 from searched import ONE, SMALL, tune, tune_with
 from test_tune_kills import begun, words
 
-QUICK = {"epochs": 0.5, "trials": 3, "saliency": False, "quiet": True, "max_drop": 100}
+QUICK = {"epochs": 0.5, "trials": 2, "saliency": False, "quiet": True, "max_drop": 100}
 
 
 def rows(path):
     """A quantity of two numbers and a category."""
     rng = np.random.default_rng(0)
     lines = ["length,colour,price"]
-    for _ in range(400):
+    for _ in range(200):
         length, colour = rng.uniform(1, 9), rng.integers(3)
         lines.append(f"{length:.3f},{'rgb'[colour]},{3 * length + 5 * colour:.3f}")
     path.write_text("\n".join(lines))
@@ -32,7 +30,7 @@ def rows(path):
 def texts(path):
     rng = np.random.default_rng(0)
     lines = []
-    for number in range(300):
+    for number in range(200):
         word = ["good", "bad"][number % 2]
         others = rng.choice(["a", "film", "about", "some", "people"], 4)
         lines.append(f'"{" ".join(others)} {word}",{word}')
@@ -78,7 +76,7 @@ def test_several_inputs_and_tasks(tmp_path):
     columns = bars(300).train.columns
     data = {"picture": columns["picture"], "age": columns["numbers"][:, 0]}
     labels = {"side": columns["side"].clip(0), "height": np.nan_to_num(columns["height"], nan=2)}
-    run = tune({**data, **labels}, target="side,height", out=tmp_path, **{**QUICK, "trials": 2})
+    run = tune({**data, **labels}, target="side,height", out=tmp_path, **QUICK)
     assert {"width", "learning_rate"} <= searched_settings(run)
 
 
@@ -107,9 +105,9 @@ def test_two_processes_share_a_study(tmp_path):
     processes = [
         begun("digits", "--out", str(tmp_path / name), *own, *options) for name in ("a", "b")
     ]
-    with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(lambda one: one.wait(300), processes))
-    assert codes == [0, 0]
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0, 0]
     records = [read_record(tmp_path / name / "digits-tune-1") for name in ("a", "b")]
     trials = records[0]["tuning"]["trials"]
     counting = [trial for trial in trials if trial["state"] != "failed"]

@@ -49,8 +49,8 @@ def nearest_cut(cut_to: CutTo, timed_of: Callable[[Network], Timed], goal: Goal)
         if FAR <= tried[-1].excess <= NEAR or len(tried) == TRIES:
             break
         step = _reachable(cut_to, aim, _moved(aim, goal, tried[-1]))
-        # The same cut again: the clock has no more to say.
-        if step is None or step[1][1] == cut[1]:
+        # A cut that was timed before: the clock has no more to say.
+        if step is None or step[1][1] in [each.prediction for each in tried]:
             break
         aim, cut = step
     return min(tried, key=TimedCut.rank)
