@@ -36,7 +36,7 @@ def weight(b, name, *shape):
 
 
 def network():
-    """Convolutions of each kind, dense layers over flattened features and over others.
+    """Convolutions of each kind, dense layers over flattened features, over others and tokens.
 
     And weights read in two ways.
     """
@@ -74,6 +74,10 @@ def network():
     )
     tied = weight(b, "tied", 45, 45)
     x = b.add("Gemm", [b.add("Gemm", [x, tied], {"transB": 1}), tied])
+    x = b.add("Reshape", [x, b.constant(np.array([0, 5, 9]))])
+    x = b.add("MatMul", [x, b.add("Transpose", [weight(b, "turned", 9, 9)], {"perm": (1, 0)})])
+    shown = b.add("Transpose", [weight(b, "shown", 9, 9)], {"perm": (1, 0)})
+    x = b.add("Add", [b.add("MatMul", [x, shown]), b.add("ReduceMean", [shown], {"keepdims": 0})])
     features = b.add(
         "Flatten", [b.add("Tanh", [b.add("Reshape", [x, b.constant(np.array([0, 5, 3, 3]))])])]
     )
@@ -98,10 +102,13 @@ def test_which_weights_are_kernels():
         "depthwise",
         "pointwise",
     }
-    flattened = {"flat": (45, 5, 3, 3), "last": (3, 5, 3, 3)}
-    assert dense_weights(NETWORK, NETWORK.graph) == flattened | dict.fromkeys(
-        ("scaled", "tied"), (45, 45, 1, 1)
-    )
+    assert dense_weights(NETWORK, NETWORK.graph) == {
+        "flat": (45, 5, 3, 3),
+        "last": (3, 5, 3, 3),
+        "scaled": (45, 45, 1, 1),
+        "tied": (45, 45, 1, 1),
+        "turned": (9, 9, 1, 1),
+    }
 
 
 def test_a_step_is_that_of_the_network():
@@ -109,6 +116,7 @@ def test_a_step_is_that_of_the_network():
     stored = {name: tuple(variable.shape) for name, variable in trainer.model.weights.items()}
     assert stored["whole"] == (3, 3, 4, 6)
     assert stored["flat"] == (3, 3, 5, 45)
+    assert stored["turned"] == (1, 1, 9, 9)
     assert stored["changed"] == (5, 5, 1, 1)
     logits = NETWORK.run({"x": IMAGES})["logits"]
     np.testing.assert_allclose(

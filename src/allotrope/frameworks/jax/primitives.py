@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -214,6 +215,11 @@ class JaxPrimitives(JaxShaping, Primitives):
         return function(*(x.astype(self.narrow) for x in arrays)).astype(np.float32)
 
     def matmul(self, x: Array, y: Array) -> jax.Array:
+        if x.ndim > 2 == y.ndim:
+            # As rows: so XLA makes the slope of y of one product, without turning x.
+            *places, k = x.shape
+            rows = self._narrowed(jnp.matmul, x.reshape(math.prod(places), k), y)
+            return rows.reshape(*places, y.shape[1])
         return self._narrowed(jnp.matmul, x, y)
 
     def linear(self, x: Array, weight: Array, bias: Array) -> jax.Array:

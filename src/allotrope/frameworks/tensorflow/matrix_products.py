@@ -8,6 +8,7 @@ takes several times as long for it; a weight that is a stored kernel needs no tr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,13 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
             return tf.matmul(x, weight)
         x = tf.reshape(image, x.shape)
     return tf.matmul(x, tf.reshape(rows, weight.shape))
+
+
+def product_of_rows(x: Tensor, weight: Tensor) -> Tensor:
+    """x [..., k] times weight [k, m], whose slope is one product then and no sum of several."""
+    *places, k = x.shape
+    rows = product(tf.reshape(x, (math.prod(places), k)), weight)
+    return tf.reshape(rows, (*places, weight.shape[1]))
 
 
 def _kernel(x: Tensor, weight: Tensor) -> Tensor | None:

@@ -274,6 +274,8 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
             return tf.cast(self.matmul(*_widened(x, y)), tf.float16)
         if x.shape.rank == y.shape.rank == 2:
             return matrix_products.product(x, y)
+        if x.shape.rank > 2 == y.shape.rank:
+            return matrix_products.product_of_rows(x, y)
         # A vector is a row from the left, a column from the right, and no axis of the result.
         dropped = []
         if x.shape.rank == 1:
