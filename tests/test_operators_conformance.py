@@ -2,10 +2,13 @@
 
 The cases are in float32, as ONNX gives them.
 
-The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in sixteen,
-of gradients one in thirty-two: others in each commit, of which ALLOTROPE_TEST_TURN repeats those
-that a failure names.
+The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in thirty-two:
+others in each commit, of which ALLOTROPE_TEST_TURN repeats those that a failure names.
 ALLOTROPE_TEST_CONFORMANCE=full runs all cases in all.
+
+Some of the cases as converted source, too, of which none may be wrong;
+benchmarks/converted_conformance.py runs all. They stand here because the cases take seconds to be
+made, once in a process.
 """
 
 import collections
@@ -13,21 +16,27 @@ import collections
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from onnx.backend.test.runner import Runner
 
 import conformance
 from allotrope import load
+from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.frameworks.widening import widened
+from allotrope.verbs.convert import TARGETS
+from converted import opened
 from tested import EVERYTHING, TESTED
 
 LEAST = {"reference": 1943, "pytorch": 1857, "tensorflow": 1779, "jax": 1779}
 """Cases that must be equal, of 2,024."""
+ONE_IN_OF_CONVERTED = {"pytorch": 20, "jax": 200, "keras": 100, "tensorflow": 400}
+COMPARED = ("bool", "float32", "int8", "int16", "int32", "int64", "uint8", "uint16")
 
 
-def chosen(name, kinds=conformance.KINDS, of_jax=16):
+def chosen(name, kinds=conformance.KINDS):
     """The cases that a framework runs here; JAX, which compiles each, one in so many."""
     if EVERYTHING or name in ("reference", "pytorch"):
         return conformance.chosen(kinds)
-    one_in = of_jax if name == "jax" else 8
+    one_in = 32 if name == "jax" else 8
     return conformance.chosen(kinds, one_in, conformance.turn_of_commit())
 
 
@@ -72,7 +81,7 @@ def test_every_case_is_equal_or_a_known_gap(framework, capsys):
 @pytest.mark.filterwarnings("ignore")
 def test_gradients_are_slopes_or_known_gaps(name, capsys):
     known = conformance.known_gaps(name)
-    cases = [case for case in chosen(name, ["node"], of_jax=32) if case not in known]
+    cases = [case for case in chosen(name, ["node"]) if case not in known]
     results = conformance.gradient_outcomes(name, cases)
     kinds, gaps = counted(f"{name}, gradients", results, known, capsys)
     differ = {case for case, reason in gaps.items() if reason.startswith("wrong: ")}
@@ -123,3 +132,36 @@ def test_arrays_that_do_not_fit_a_node_of_a_sound_network_are_counted_as_a_crash
     kind, why = conformance.outcome_of(conformance.cases()["test_add"], planted, "reference")
     assert kind == "crashed"
     assert "MatMul (node 'sum')" in why
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", [name for name in TARGETS if name in TESTED])
+def test_lines_mean_what_onnxs_own_cases_say(target, tmp_path, capsys):
+    names = conformance.chosen(one_in=ONE_IN_OF_CONVERTED[target])
+    counts = collections.Counter(_case(name, target, tmp_path / name) for name in names)
+    with capsys.disabled():
+        print(f"\nconverted to {target}: {dict(counts)}")
+    assert counts["wrong"] == 0
+    assert counts["equal"] >= 0.95 * (counts.total() - counts["not read"] - counts["other dtypes"])
+
+
+def _case(name, target, folder):
+    """equal, wrong, or why there is nothing to compare."""
+    network, (arrays, expected) = conformance.network(name), conformance.cases()[name].data_sets[0]
+    if isinstance(network, AllotropeError):
+        return "not read"
+    inputs, outputs = (
+        [conformance.array(value) for value in values] for values in (arrays, expected)
+    )
+    if not all(isinstance(x, np.ndarray) and x.dtype.name in COMPARED for x in (*inputs, *outputs)):
+        return "other dtypes"
+    folder.mkdir()
+    try:
+        answers = opened(network, target, folder)(inputs)
+    except UnsupportedError:
+        return "refused"
+    try:
+        Runner.assert_similar_outputs(outputs, answers, 1e-3, 1e-5)
+    except AssertionError:
+        return "wrong"
+    return "equal"

@@ -20,7 +20,7 @@ from allotrope.network import zoo
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress
 from allotrope.training.loop import train
-from alone import alone, outcome_alone
+from alone import alone
 from quick import ONE, fit, fit_with, one_candidate
 from stored_pictures import TINY, hash_of_batches, pets
 from stored_tables import held_and_stored, people, table_file
@@ -114,12 +114,7 @@ class PressingOnce(Progress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_in_a_process_of_its_own():
-    outcome = outcome_alone(__file__, ["taken_up_again"])
-    assert outcome.startswith("exit code 0") and "1 passed" in outcome, outcome
-
-
-@alone
+@alone  # by `test_training_loop.py`, with its own in one process
 def test_a_whole_run_and_one_that_is_taken_up_again(tmp_path, monkeypatch):
     pets(tmp_path / "pets")
     held = fit(tmp_path / "pets", out=tmp_path / "held", cache_size="0", **QUICK)

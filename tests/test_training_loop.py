@@ -129,9 +129,9 @@ def test_every_optimizer_learns(digits, network, optimizer):
 
 
 def test_a_budget_is_kept_and_the_schedule_reaches_its_end(digits, network):
-    trained = train(network, digits, replace(RECIPE, epochs=None, budget=2.0), SETTINGS)
+    trained = train(network, digits, replace(RECIPE, epochs=None, budget=1.0), SETTINGS)
     assert trained.stopped == "budget"
-    assert 1.0 < trained.seconds < 4.0  # what a busy machine may add; `test_training_pace` is exact
+    assert 0.5 < trained.seconds < 3.0  # what a busy machine may add; `test_training_pace` is exact
     assert trained.history[-1]["step"] == trained.steps
     assert trained.history[-1]["learning_rate"] < 0.5 * RECIPE.learning_rate
 
@@ -184,8 +184,11 @@ class InterruptingSteps(Watching):
 
 
 def test_ctrl_c_in_a_process_of_its_own():
-    outcome = outcome_alone(__file__, ["ctrl_c_before", "ctrl_c_stops"])
-    assert outcome.startswith("exit code 0") and "2 passed" in outcome, outcome
+    """One process for all of them here, and for that of trainings from disk."""
+    names = ["ctrl_c_before", "ctrl_c_stops", "survives_a_kill", "taken_up_again"]
+    stored = Path(__file__).with_name("test_stored_training.py")
+    outcome = outcome_alone([__file__, str(stored)], names)
+    assert outcome.startswith("exit code 0") and f"{len(names)} passed" in outcome, outcome
 
 
 @alone
@@ -230,7 +233,7 @@ EXACT = ("epoch", "step", "learning_rate", "loss", "validation_loss", "validatio
 """What of an epoch is the same in a training that was resumed; its seconds are not."""
 
 
-def test_a_killed_training_resumes_to_the_same_bits(digits, network, tmp_path):
+def test_a_killed_training_resumes_to_the_same_bits(digits, network, taught, tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     command = [sys.executable, "-c", script]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -240,10 +243,9 @@ def test_a_killed_training_resumes_to_the_same_bits(digits, network, tmp_path):
     saved = read(tmp_path / "checkpoints" / LAST).record["state"]
     assert steps < saved["step"] < 2 * steps
     resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
-    whole = train(network, digits, RECIPE, SETTINGS)
-    for name, array in whole.network.weights.items():
+    for name, array in taught.network.weights.items():
         assert resumed.network.weights[name].tobytes() == array.tobytes(), name
-    for row, other in zip(resumed.history, whole.history, strict=True):
+    for row, other in zip(resumed.history, taught.history, strict=True):
         for key in EXACT:
             assert row[key] == other[key]
 
