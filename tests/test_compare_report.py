@@ -170,34 +170,29 @@ def test_names_and_reasons_are_text(written):
     assert "&lt;script&gt;" in page
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 820, 390, 320])
-def test_in_a_browser_it_fits_and_one_chart_is_shown(written, tmp_path_factory, width, dark):
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
     program = find_chromium()
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium or Chrome in the path")
+    browser = Chromium(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 820, 390, 320])
+def test_in_a_browser_it_fits_and_one_chart_is_shown(written, browser, width, dark):
     rows = [planted("r" * 60, 100.0, reason="because" * 60), *record()["frameworks"]]
     path, _ = written(record(frameworks=rows, run="r" * 300))
-    browser = Chromium(program, tmp_path_factory.mktemp("profile"))
-    try:
-        browser.open(path, width, dark=dark)
-        assert browser.of("Log.entryAdded") == [] and browser.of("Runtime.exceptionThrown") == []
-        assert (
-            browser.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            <= 0
-        )
-        shown = (
-            "[...document.querySelectorAll('#courses svg[role=img]')].filter(chart => "
-            "chart.checkVisibility())"
-        )
-        assert browser.evaluate(f"{shown}.length") == 1
-        assert (
-            browser.evaluate(
-                f"{shown}[0].getBoundingClientRect().width / {shown}[0].viewBox.baseVal.width"
-            )
-            > 0.75
-        )
-    finally:
-        browser.close()
+    browser.open(path, width, dark=dark)
+    assert browser.of("Log.entryAdded") == [] and browser.of("Runtime.exceptionThrown") == []
+    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.evaluate(beyond) <= 0
+    shown = (
+        "[...document.querySelectorAll('#courses svg[role=img]')].filter(chart => "
+        "chart.checkVisibility())"
+    )
+    assert browser.evaluate(f"{shown}.length") == 1
+    drawn = f"{shown}[0].getBoundingClientRect().width / {shown}[0].viewBox.baseVal.width"
+    assert browser.evaluate(drawn) > 0.75
