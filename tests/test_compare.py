@@ -29,7 +29,7 @@ from allotrope.tasks.metric import ACCURACY
 from allotrope.wording import significant
 from made_tasks import bars
 from quick import BRIEF
-from raced import compare, main
+from raced import RaceOfOne, compare, main
 
 NAMED = os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "")
 ASKED = dict.fromkeys(["pytorch", *filter(None, NAMED.split(","))])
@@ -199,39 +199,37 @@ def test_racers_read_any_inputs_and_tasks(tmp_path):
 
 
 class KilledRace(FrameworkRace):
-    """Kills its newest process when a line that holds `when` is reported."""
+    """Kills PyTorch's process in the second round; the reference's hangs as soon as it is made."""
 
-    def __init__(self, folder, plan, when, number):
-        super().__init__(folder, plan, self.act)
-        self.when, self.number, self.workers = when, number, []
+    def __init__(self, folder, plan):
+        super().__init__(folder, replace(plan, frameworks=("pytorch", "reference")), self.act)
+        self.hanging, self.workers = False, []
 
     def _worker(self, patience):
-        self.workers.append(super()._worker(patience))
-        return self.workers[-1]
+        worker = super()._worker(patience)
+        if self.hanging:
+            worker.patience = 0.5
+            os.kill(worker.pid, signal.SIGSTOP)
+        self.workers.append(worker)
+        return worker
 
     def act(self, line):
-        if self.when in line:
-            # It has begun: nothing that takes long is asked of it any more.
-            self.workers[-1].patience = min(self.workers[-1].patience, 2.0)
-            os.kill(self.workers[-1].pid, self.number)
+        self.hanging = line.startswith("reference")
+        if "round 2 of 2" in line:
+            os.kill(self.workers[-1].pid, signal.SIGKILL)
 
 
-def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
+def test_racers_that_are_killed_or_hang_are_rows_with_their_reasons(inputs):
     folder, plan, *_ = inputs
-    killed = KilledRace(folder, plan, "round 2 of 2", signal.SIGKILL)
-    killed.run()
-    (row,) = killed.rows
-    assert "killed by signal 9 during 'train'" in row["reason"]
-    assert row["settings_race"]["rows"]
-    assert "training" not in row
-
-
-def test_a_racer_that_hangs_is_ended_in_time(inputs):
-    folder, plan, *_ = inputs
-    hanging = KilledRace(folder, plan, "round 2 of 2", signal.SIGSTOP)
-    hanging.run()
-    assert "no answer to 'train' within 2 s" in hanging.rows[0]["reason"]
-    assert not any(worker.alive for worker in hanging.workers)
+    race = KilledRace(folder, plan)
+    race.run()
+    killed, hanging = race.rows
+    assert "killed by signal 9 during 'train'" in killed["reason"]
+    assert killed["settings_race"]["rows"]
+    assert "training" not in killed
+    assert "no answer to 'load' within 0.5 s" in hanging["reason"]
+    assert len(race.workers) == 3
+    assert not any(worker.alive for worker in race.workers)
 
 
 def test_a_missing_framework_is_a_row_with_its_remedy(inputs):
@@ -247,7 +245,8 @@ def test_a_missing_framework_is_a_row_with_its_remedy(inputs):
 def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
     folder, plan, *_ = inputs
     (folder / "start-0.onnx").write_bytes(b"this is no network")
-    broken = FrameworkRace(folder, plan)
+    # The reference is a process like any other's, and is there at once.
+    broken = FrameworkRace(folder, replace(plan, frameworks=("reference",)))
     broken.run()
     assert "ModelError" in broken.rows[0]["reason"]
 
@@ -262,10 +261,12 @@ def test_a_device_that_is_not_there(inputs):
 
 def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
     folder, plan, *_ = inputs
-    short = FrameworkRace(folder, replace(plan, budget=0.5))
+    said = []
+    short = RaceOfOne(folder, replace(plan, budget=0.05), said.append)
     short.run()
     (row,) = short.rows
     assert short.epochs is None
+    assert "no whole trainings: the budget leaves no time for them" in said[-1]
     assert row["training"]["examples_per_second"] > 0
     assert "trainings" not in row
 
@@ -281,7 +282,7 @@ def test_ctrl_c_leaves_what_was_measured(tmp_path):
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
-            if "round 2 of 5" in line:
+            if "round 1 of 5" in line:
                 # As a terminal does: to every process of the command.
                 os.killpg(process.pid, signal.SIGINT)
     assert process.returncode == 130, said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -38,11 +38,12 @@ from allotrope.verbs.request import (
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.measure.race.beside import Beside
-    from allotrope.measure.race.race import FrameworkRace
-    from allotrope.measure.rounds import Turns
+    from allotrope.measure.race.race import FrameworkRace, RacePlan
     from allotrope.tasks import Metric
     from allotrope.verbs.network_file import NetworkFile
     from allotrope.verbs.pipeline import Start
+
+    Racing = Callable[[Path, RacePlan, Callable[[str], None]], FrameworkRace]
 
 MOST_EPOCHS = 40.0
 NOT_REPEATED = ("out", "quiet")
@@ -98,8 +99,8 @@ def compare(
     return compare_in(spelled_out(locals()))
 
 
-def compare_in(arguments: dict[str, Any], turns: Turns | None = None) -> ComparedRun:
-    """`compare` by all of its arguments, with the rounds in which speeds are measured."""
+def compare_in(arguments: dict[str, Any], racing: Racing | None = None) -> ComparedRun:
+    """`compare` by all of its arguments; `racing` makes the race, a `FrameworkRace` by default."""
     arguments = layouts_apart(arguments)
     arguments["data"] = _columns(arguments["data"])
     options = compare_options(arguments)
@@ -114,7 +115,7 @@ def compare_in(arguments: dict[str, Any], turns: Turns | None = None) -> Compare
             asked = asked_for(compare, arguments, NOT_REPEATED)
             command = command_line("compare", "data", asked)
             run.enter(CallEntry(command, asked, options.seed, kind="compare"))
-            return _compared(run, options, data_read, starts, turns, show)
+            return _compared(run, options, data_read, starts, racing, show)
 
 
 def compare_options(arguments: dict[str, Any]) -> CompareOptions:
@@ -162,7 +163,7 @@ def _compared(
     options: CompareOptions,
     data: Data,
     starts: list[Start],
-    turns: Turns | None,
+    racing: Racing | None,
     show: Progress,
 ) -> ComparedRun:
     """The race, recorded as it goes."""
@@ -182,7 +183,7 @@ def _compared(
         for reason in first.details["reasons"]:
             show.say(reason)
         run.enter(NetworkEntry(first.name, first.details, first.recipe))
-        race = _race(Path(folder), run, options, data, starts, turns, show)
+        race = _race(Path(folder), run, options, data, starts, racing, show)
         interrupted = _interrupted(race)
         begun = None
         if first.has_learned and not interrupted:
@@ -232,11 +233,11 @@ def _race(
     options: CompareOptions,
     data: Data,
     starts: list[Start],
-    turns: Turns | None,
+    racing: Racing | None,
     show: Progress,
 ) -> FrameworkRace:
     from allotrope.measure.race.files import write_inputs
-    from allotrope.measure.race.race import TURNS, FrameworkRace, RacePlan
+    from allotrope.measure.race.race import FrameworkRace, RacePlan
 
     recipe = starts[0].recipe
     write_inputs(folder, data, [start.network for start in starts], recipe)
@@ -249,14 +250,13 @@ def _race(
         options.seeds,
         **sizes,
         metric=data.tasks[0].metric,
-        turns=turns or TURNS,
     )
 
     def report(line: str) -> None:
         show.say(line)
         run.save(frameworks=written(race.rows, run.json["data"]))
 
-    race = FrameworkRace(folder, plan, report)
+    race = (racing or FrameworkRace)(folder, plan, report)
     return race
 
 
