@@ -241,14 +241,14 @@ def _race(
 
     recipe = starts[0].recipe
     write_inputs(folder, data, [start.network for start in starts], recipe)
-    sizes = {"examples": len(data.train), "validations": len(data.validation)}
     plan = RacePlan(
         options.frameworks,
         options.settings,
         options.time,
         recipe.epochs or 1.0,
         options.seeds,
-        **sizes,
+        examples=len(data.train),
+        validations=len(data.validation),
         metric=data.tasks[0].metric,
     )
 
