@@ -8,6 +8,9 @@ RUNS ?= runs
 FRAMEWORKS ?= pytorch,tensorflow,keras,jax
 TESTED := $(VENV)/.test-installed-$(FRAMEWORKS)
 
+# Tests start hundreds of processes: what the first one compiles, the others need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types clean
 .DELETE_ON_ERROR:
 
