@@ -1,9 +1,11 @@
 """Processes that one leads: they meet, answer in order, and one that is gone is named."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from allotrope.errors import TrainingError, UsageError
 from allotrope.process.group import ProcessGroup
 from allotrope.process.joining import join
-from allotrope.process.link import free_port
+from allotrope.process.link import Link, free_port
 
 ECHO = "echo_member"
 
@@ -106,6 +108,33 @@ def test_one_that_differs_is_told_why(rank, size, card, message):
         ProcessGroup(ECHO, 2, {"data": "a", "version": 1}, address)
     thread.join(10)
     assert message in reasons[0]
+
+
+def connected(port):
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            return Link(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(0.05)
+
+
+def test_one_that_fits_hears_that_another_differs():
+    port, heard = free_port(), []
+
+    def take_part():
+        links = [connected(port), connected(port)]
+        for rank, link in enumerate(links, start=1):
+            link.send({"rank": rank, "size": 3, "pid": 0, "card": {"rows": rank}})
+        heard.extend(link.receive()[0]["reason"] for link in links)
+        for link in links:
+            link.close()
+
+    thread = threading.Thread(target=take_part)
+    thread.start()
+    with pytest.raises(UsageError, match="rank 2 differs: rows is 2 there and 1 on rank 0"):
+        ProcessGroup(ECHO, 3, {"rows": 1}, f"127.0.0.1:{port}")
+    thread.join(10)
+    first, second = heard
+    assert first == second and "rank 2 differs" in first
 
 
 def test_nobody_waits_for_ever(monkeypatch):

@@ -84,8 +84,8 @@ class ProcessGroup:
                 for rank in range(size) if address is None else (0,):
                     self._start(rank)
                 self._gather(listening)
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self.close(_why(error))
             raise
         for member in self.members.values():
             threading.Thread(target=self._listen, args=(member,), daemon=True).start()
@@ -152,10 +152,7 @@ class ProcessGroup:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        reason = ""
-        if error is not None:
-            reason = str(error) or type(error).__name__
-        self.close(reason)
+        self.close("" if error is None else _why(error))
 
     # --- the meeting
 
@@ -292,6 +289,11 @@ class ProcessGroup:
         file.seek(0)
         lines = file.read().decode("utf-8", "replace").strip().splitlines()
         return shortened(": ".join([how, *lines[-1:]]))
+
+
+def _why(error: BaseException) -> str:
+    """What members are told of an error that ends the work."""
+    return str(error) or type(error).__name__
 
 
 def _listening(address: str | None) -> socket.socket:
