@@ -162,6 +162,8 @@ def test_a_missed_target_is_exit_code_3_and_the_nearest_miss(tmp_path, capsys):
             [
                 "fit",
                 "digits",
+                "--network",
+                "mlp",
                 "--epochs",
                 "1",
                 "--threads",
@@ -220,7 +222,8 @@ def breaking(error: BaseException) -> Among:
 
 
 def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, capsys):
-    words = ["fit", "digits", "--epochs", "1", "--threads", "1", "--out", str(tmp_path)]
+    words = ["fit", "digits", "--network", "mlp", "--epochs", "1", "--threads", "1"]
+    words += ["--out", str(tmp_path)]
     assert main(words, breaking(KeyboardInterrupt())) == 130
     folder = tmp_path / "digits-1"
     assert f"go on with: allotrope fit --resume {folder}" in capsys.readouterr().err

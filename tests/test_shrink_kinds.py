@@ -29,7 +29,8 @@ def rows(kind):
 def test_a_run_of_this_kind_becomes_smaller(folder, kind, target):
     # Most of a small text network is its list of words, of which nothing is cut.
     columns, part = rows(kind), {"table": "0.7x", "text": "0.97x"}[kind]
-    options = {"out": folder, "saliency": False, "quiet": True}
+    # Trees of few rows grow slowest on two threads that wait for each other on a busy machine.
+    options = {"out": folder, "saliency": False, "quiet": True, "threads": 1}
     options |= {"input": {"text": "text"}} if kind == "text" else {}
     # Texts are mixed by the network that trains, and by its teacher.
     before = fit(columns, target=target, epochs=2, framework="pytorch", mixup=0.2, **options)
@@ -45,8 +46,8 @@ def test_an_onnx_file_with_its_data(folder):
     options = {"out": folder, "saliency": False, "quiet": True, "epochs": 1}
     before = fit("digits", network="cnn", **options)
     file = before.folder / "model.onnx"
-    after = shrink(file, "digits", max_size="0.6x", max_drop=60, **options)
+    after = shrink(file, "digits", max_size="0.55x", max_drop=60, **options)
     assert after.json["origin"]["run"] is None
     assert (
-        after.json["delivered"]["size_bytes"] <= 0.6 * after.json["before"]["today"]["size_bytes"]
+        after.json["delivered"]["size_bytes"] <= 0.55 * after.json["before"]["today"]["size_bytes"]
     )
