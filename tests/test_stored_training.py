@@ -67,7 +67,8 @@ class TestInEachFramework(InEach):
         monkeypatch.setenv(LIMIT, TINY)
         stored = allotrope.read(path)
         assert isinstance(stored.train["text"], StoredRows)
-        recipe = Recipe(epochs=2, batch_size=8, learning_rate=0.05, augmentation="light")
+        # Two lengths of batches, each of which is compiled.
+        recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.05, augmentation="light")
         settings = find_framework(name).settings()[0]
         one, other = (
             train(started(data, recipe), data, recipe, settings, name) for data in (held, stored)

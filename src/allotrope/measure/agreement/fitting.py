@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -74,14 +75,14 @@ def alone(fit: Fitted) -> Fitted | None:
     if computation.batch == 1 or not names:
         return None
     lengths = {**computation.lengths, **{name: 1 for name in names if name}}
-    one = replace(computation, batch=1, lengths=lengths)
+    one = _otherwise(computation, batch=1, lengths=lengths)
     before, after = _roles(computation), _roles(one)
     kinds = {
         name: after[name].kind if name in before and before[name].kind == kind else kind
         for name, kind in computation.kinds.items()
     }
     try:
-        return _run(replace(one, kinds=kinds))
+        return _run(_otherwise(one, kinds=kinds))
     except (ModelError, UsageError, ValueError, IndexError):
         return None
 
@@ -102,14 +103,21 @@ def _running(computation: Computation, asked: Mapping[str, str], free: Sequence[
     """The computation with the first lengths with which it runs. Raises: UsageError."""
     reason: Exception | None = None
     for lengths in _lengths(computation.lengths, free):
-        tried = replace(computation, lengths=lengths)
+        tried = _otherwise(computation, lengths=lengths)
         kinds = {name: role.kind for name, role in _roles(tried).items()} | dict(asked)
         try:
-            return _run(replace(tried, kinds=kinds))
+            return _run(_otherwise(tried, kinds=kinds))
         except (ModelError, UsageError, ValueError, IndexError) as error:
             reason = reason or error
     assert reason is not None
     raise _misfit(computation, reason) from reason
+
+
+def _otherwise(computation: Computation, **changes: Any) -> Computation:
+    """The computation with other inputs, of the network that was read from its file already."""
+    other = replace(computation, **changes)
+    other.__dict__["declared"] = computation.declared
+    return other
 
 
 def _run(computation: Computation) -> Fitted:
@@ -146,7 +154,8 @@ def _improved(best: Fitted, recognized: Mapping[str, Role], asked: Mapping[str, 
         for kind in _others(value.dtype, recognized.get(value.name)):
             if not any(_faults(best)) or value.name in asked:
                 break
-            tried = replace(best.computation, kinds={**best.computation.kinds, value.name: kind})
+            kinds = {**best.computation.kinds, value.name: kind}
+            tried = _otherwise(best.computation, kinds=kinds)
             try:
                 other = _run(tried)
             except (ModelError, UsageError, ValueError, IndexError):
