@@ -242,10 +242,12 @@ def test_a_missing_framework_is_a_row_with_its_remedy(inputs):
     assert said == [f"pytorch is out: {reason}"]
 
 
+# The reference has a process like any other, and is there at once.
+
+
 def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
     folder, plan, *_ = inputs
     (folder / "start-0.onnx").write_bytes(b"this is no network")
-    # The reference is a process like any other's, and is there at once.
     broken = FrameworkRace(folder, replace(plan, frameworks=("reference",)))
     broken.run()
     assert "ModelError" in broken.rows[0]["reason"]
@@ -254,9 +256,9 @@ def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
 def test_a_device_that_is_not_there(inputs):
     folder, plan, *_ = inputs
     elsewhere = FixedSettings("tpu", threads=1)
-    broken = FrameworkRace(folder, replace(plan, settings=elsewhere))
+    broken = FrameworkRace(folder, replace(plan, frameworks=("reference",), settings=elsewhere))
     broken.run()
-    assert "device 'tpu' is not there for pytorch" in broken.rows[0]["reason"]
+    assert "device 'tpu' is not there for reference" in broken.rows[0]["reason"]
 
 
 def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
