@@ -100,7 +100,7 @@ def of_one_operator(operator, *arrays, outputs=None, **attributes):
 
 
 def test_it_is_a_keras_model_with_the_weights_by_path(keras):
-    before = network()
+    before = residual_block()
     model = before.to("keras")
     assert isinstance(model, keras.Model)
     paths = {
@@ -181,7 +181,9 @@ def test_keras_fits_evaluates_and_predicts(keras):
 
 
 def test_eager_and_compiled_are_the_same(keras):
-    eager, graph = (compiled(keras, network().to("keras"), run_eagerly=e) for e in (True, False))
+    eager, graph = (
+        compiled(keras, residual_block().to("keras"), run_eagerly=e) for e in (True, False)
+    )
     for _ in range(3):
         assert eager.train_on_batch(images(), targets())[0] == pytest.approx(
             graph.train_on_batch(images(), targets())[0], rel=1e-4
