@@ -87,7 +87,7 @@ def test_a_budget_ends_it(folder):
 def test_what_is_too_large_is_not_trained(tuned, folder):
     """The default is too large, so a narrower one stands for it."""
     most = int(0.8 * tuned.json["tuning"]["trials"][0]["costs"]["size_bytes"])
-    run = tune("digits", max_size=most, out=folder, **{**SMALL, "trials": 8})
+    run = tune("digits", max_size=most, out=folder, **{**SMALL, "trials": 6})
     trials = run.json["tuning"]["trials"]
     assert trials[0]["state"] == "infeasible" and not trials[0]["rungs"]
     assert all(trial["limits"]["size"] <= 0 for trial in trials if trial["rungs"])
