@@ -185,7 +185,7 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     split = labelled(network, 40, 4)
 
     rows = judge(
-        measure(planted, split.inputs, validation_and_test(split), threads=1, patience=4),
+        measure(planted, split.inputs, validation_and_test(split), threads=1, patience=8),
         Target(),
         ACCURACY,
     )
