@@ -129,6 +129,16 @@ def test_outputs_are_the_references_in_float64(name, framework):
     np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("name", BUILT)
+def test_running_statistics_follow_within_minutes(name):
+    """Whatever momentum the authors took for days: these are answered by after some 200 steps."""
+    nodes = built(name).graph.nodes
+    momenta = {
+        node.attributes["momentum"] for node in nodes if node.operator == "BatchNormalization"
+    }
+    assert momenta <= {0.9}
+
+
 def as_far_as(network, name):
     """The part of a network that computes one of its values, which is then its output."""
     value = network.graph.values.get(name, network.outputs[0])

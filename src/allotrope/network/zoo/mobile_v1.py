@@ -26,8 +26,9 @@ PAIRS = (
     (1024, 2),
     (1024, 1),
 )
-EPSILON, MOMENTUM = 1e-3, 0.99
-"""Keras's, in batch normalization."""
+EPSILON = 1e-3
+"""Keras's, in batch normalization. Its momentum of 0.99 is for days of training: after minutes the
+running statistics would still be those from before."""
 
 
 def mobilenet_v1(
@@ -68,7 +69,7 @@ def _convolution(
 ) -> Features:
     pads = _same(x.shape[1:], kernel, stride)
     x = blocks.convolution(x, name, channels, kernel, stride=stride, groups=groups, padding=pads)
-    x = blocks.normalization(x, f"{name}_bn", epsilon=EPSILON, momentum=MOMENTUM)
+    x = blocks.normalization(x, f"{name}_bn", epsilon=EPSILON)
     return blocks.activation(x)
 
 

@@ -14,8 +14,8 @@ from allotrope.network.zoo.small_pictures import LEAST, strides_for
 from allotrope.network.zoo.value_steps import squeezed_and_excited
 
 USUAL = "hardswish"
-# ONNX's momentum: the authors' running statistics move by a hundredth a batch.
-NORMALIZED: dict[str, Any] = {"epsilon": 1e-3, "momentum": 0.99}
+EPSILON = 1e-3
+"""The authors', in batch normalization. Their momentum of 0.99 is for days of training."""
 
 
 class Layer(NamedTuple):
@@ -124,7 +124,7 @@ def _inverted_residual(
             blocks, y, f"{name}.{number}", squeezed, inner="relu", gate="hardsigmoid"
         )
     y = blocks.convolution(y, f"{name}.{number + 1}.0", rounded_to_eight(channels), 1)
-    y = blocks.normalization(y, f"{name}.{number + 1}.1", **NORMALIZED)
+    y = blocks.normalization(y, f"{name}.{number + 1}.1", epsilon=EPSILON)
     if stride == 1 and x.shape == y.shape:
         return blocks.add(x, y, f"{name}.add")
     return y
@@ -142,7 +142,7 @@ def _convolution(
     groups: int = 1,
 ) -> Features:
     x = blocks.convolution(x, f"{name}.0", channels, kernel, stride=stride, groups=groups)
-    x = blocks.normalization(x, f"{name}.1", **NORMALIZED)
+    x = blocks.normalization(x, f"{name}.1", epsilon=EPSILON)
     if blocks.style.activation == USUAL and not hard:
         return blocks.activation(x, "relu")
     return blocks.activation(x)
