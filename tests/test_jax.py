@@ -12,7 +12,7 @@ from allotrope.frameworks import framework
 from allotrope.frameworks.jax.releases import WRONG_ON_CPUS, warn_of_wrong_results
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
-from tests_alone import check_alone
+from alone import check_alone
 
 jax = pytest.importorskip("jax")
 nnx = pytest.importorskip("flax.nnx")

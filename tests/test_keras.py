@@ -17,9 +17,9 @@ from allotrope.frameworks import framework, missing
 from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
+from alone import check_alone
 from planned import batch_for, planned
 from shrunk import fit
-from tests_alone import check_alone
 
 if missing("keras"):
     pytest.skip(missing("keras"), allow_module_level=True)

@@ -19,7 +19,7 @@ from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
 from allotrope.training.tail_mean import SAMPLES
 from allotrope.training.underway import Intervals
-from alone import alone, outcome_alone
+from alone import ALONE, alone, check_alone
 from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
@@ -186,9 +186,9 @@ class InterruptingSteps(Watching):
 def test_ctrl_c_in_a_process_of_its_own():
     """One process for all of them here, and for that of trainings from disk."""
     names = ["ctrl_c_before", "ctrl_c_stops", "survives_a_kill", "taken_up_again"]
-    stored = Path(__file__).with_name("test_stored_training.py")
-    outcome = outcome_alone([__file__, str(stored)], names)
-    assert outcome.startswith("exit code 0") and f"{len(names)} passed" in outcome, outcome
+    files = ["test_training_loop.py", "test_stored_training.py"]
+    printed = check_alone(files, " or ".join(names), **{ALONE: "1"})
+    assert f"{len(names)} passed" in printed
 
 
 @alone

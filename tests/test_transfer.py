@@ -99,7 +99,7 @@ def in_hugging_face(arrays):
     return named
 
 
-def equal(network, expected):
+def assert_weights(network, expected):
     assert set(network.weights) == set(expected)
     for name, array in network.weights.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
@@ -109,7 +109,7 @@ def test_keras_names_and_layouts_and_the_width_of_the_file(tmp_path):
     own = numbered(zoo.mobilenet_v1(7, IMAGE, width=0.25))
     path = saved(tmp_path, dict(in_keras(name, array) for name, array in own.items()))
     loaded = transferred(zoo.mobilenet_v1, IMAGE, path, 0)
-    equal(loaded.network, own)
+    assert_weights(loaded.network, own)
     assert "137 of the 137 weights of mobilenet_v1" in loaded.line
     assert "in Keras names; at width 0.25" in loaded.line
 
@@ -127,7 +127,7 @@ def test_torchvisions_convnext_is_timms(tmp_path):
     own = numbered(build(4, (3, 64, 64)))
     path = saved(tmp_path, dict(in_torchvision(name, array) for name, array in own.items()))
     loaded = transferred(build, (3, 64, 64), path, 0)
-    equal(loaded.network, own)
+    assert_weights(loaded.network, own)
     assert "in torchvision names" in loaded.line
 
 
@@ -137,7 +137,7 @@ def test_hugging_faces_query_key_and_value_are_one_weight(tmp_path):
 
     own = numbered(build(4, IMAGE))
     loaded = transferred(build, IMAGE, saved(tmp_path, in_hugging_face(own)), 0)
-    equal(loaded.network, own)
+    assert_weights(loaded.network, own)
 
 
 def test_hugging_faces_resnet(tmp_path):
@@ -155,7 +155,7 @@ def test_hugging_faces_resnet(tmp_path):
             stage, block = int(words[0][-1]) - 1, words[1]
             inner = f"layer.{int(words[2][-1]) - 1}" if len(words) == 3 else "shortcut"
             named[f"resnet.encoder.stages.{stage}.layers.{block}.{inner}.{kind}.{part}"] = array
-    equal(transferred(zoo.resnet18, IMAGE, saved(tmp_path, named), 0).network, own)
+    assert_weights(transferred(zoo.resnet18, IMAGE, saved(tmp_path, named), 0).network, own)
 
 
 def test_timms_efficientnet_is_torchvisions(tmp_path):
@@ -174,7 +174,7 @@ def test_timms_efficientnet_is_torchvisions(tmp_path):
             parts = plain if stage == "1" else wide
             ends[layer] = f"blocks.{int(stage) - 1}.{block}.{parts['.'.join(inner)]}"
         named[f"{ends[layer]}.{part}"] = array
-    equal(transferred(zoo.efficientnet_b0, IMAGE, saved(tmp_path, named), 0).network, own)
+    assert_weights(transferred(zoo.efficientnet_b0, IMAGE, saved(tmp_path, named), 0).network, own)
 
 
 def test_a_wrapped_file_without_a_last_layer_begins_that_anew(tmp_path):

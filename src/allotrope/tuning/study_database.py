@@ -138,7 +138,7 @@ def _why_not(error: Exception) -> str | None:
 def _may_come_back(error: Exception) -> bool:
     """Whether to ask again is of use: a server comes back, a broken file does not.
 
-    Nor does a row or a table that another process made a moment before: it is there then.
+    A row or a table that another process made first is no error either: it is there next time.
     """
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import (
