@@ -183,9 +183,10 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
         )
     )
     split = labelled(network, 40, 4)
+    patience = 8
 
     rows = judge(
-        measure(planted, split.inputs, validation_and_test(split), threads=1, patience=8),
+        measure(planted, split.inputs, validation_and_test(split), threads=1, patience=patience),
         Target(),
         ACCURACY,
     )
@@ -193,7 +194,7 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     assert [row["passes"] for row in rows] == [True, False, False, False, False, False]
     reasons = [row["reason"] for row in rows]
     assert "points under float32" in reasons[1]
-    assert "no answer to 'open' within 4 s" in reasons[2]
+    assert f"no answer to 'open' within {patience} s" in reasons[2]
     assert "protobuf" in reasons[3].lower()
     assert "absent.onnx" in reasons[4]
     assert reasons[5].startswith("not quantized")
