@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 FRAMEWORKS ?= pytorch,tensorflow,keras,jax
+# One more than the two cores of the smallest machine: tests wait for other processes and for disks.
+WORKERS ?= 3
 TESTED := $(VENV)/.test-installed-$(FRAMEWORKS)
 
 # Tests start hundreds of processes: what the first one compiles, the others need not.
@@ -18,7 +20,7 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/allotrope fit digits --out $(RUNS)
 
 test: lint types
-	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: $(TESTED)
 	$(BIN)/ruff check .
