@@ -37,10 +37,11 @@ def main(folder: str, *files: str) -> None:
 
     model = load()
     compiled = nnx.jit(model_of)
+    every = []
     for inputs, outputs in zip(files[::2], files[1::2], strict=True):
-        results = _compiled_or_not(compiled, model_of, model, *_arrays(inputs))
-        np.savez(outputs, *map(np.asarray, _several(results)))
-    print(json.dumps(_train(model, _arrays(files[0]))))
+        every.append(_several(_compiled_or_not(compiled, model_of, model, *_arrays(inputs))))
+        np.savez(outputs, *map(np.asarray, every[-1]))
+    print(json.dumps(_train(model, _arrays(files[0]), _floats(every[0]))))
 
 
 def _arrays(path: str) -> list[Any]:
@@ -70,46 +71,58 @@ def _several(results: Any) -> tuple[Any, ...]:
     return (results,)
 
 
-def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
+def _floats(results: Any) -> list[Any]:
+    return [y for y in _several(results) if jnp.issubdtype(y.dtype, jnp.floating)]
+
+
+def _beside(outputs: list[Any]) -> list[tuple[Any, Any]]:
+    """Targets a little beside the outputs, each with the scale that its distance is taken in."""
+    random = np.random.default_rng(0)
+    arrays = [np.asarray(y) for y in outputs]
+    scales = [float(np.abs(y).max()) or 1.0 for y in arrays]
+    return [
+        (y + s * random.standard_normal(y.shape).astype(y.dtype), s)
+        for y, s in zip(arrays, scales, strict=True)
+    ]
+
+
+def _train(model: Any, inputs: list[Any], inferred: list[Any]) -> dict[str, Any]:
     """One step of gradient descent toward outputs that are a little different.
 
-    It is halved until the loss falls.
+    It is halved until the loss falls. `inferred` are outputs as training has them but for values.
     """
     model.train()
     definition, parameters, rest = nnx.split(model, nnx.Param, ...)
-    random = np.random.default_rng(0)
-
-    def outputs(parameters: Any) -> list[Any]:
-        results = _several(nnx.merge(definition, parameters, rest, copy=True)(*inputs))
-        return [y for y in results if jnp.issubdtype(y.dtype, jnp.floating)]
-
-    first = _compiled_or_not(jax.jit(outputs), outputs, parameters)
-    scales = [float(jnp.abs(y).max()) or 1.0 for y in first]
-    targets = [
-        y + s * jnp.asarray(random.standard_normal(y.shape), y.dtype)
-        for y, s in zip(first, scales, strict=True)
-    ]
-
-    def loss(parameters: Any) -> Any:
-        return sum(
-            jnp.mean(((y - t) / s) ** 2)
-            for y, t, s in zip(outputs(parameters), targets, scales, strict=True)
-        )
-
     leaves = jax.tree.leaves(parameters)
     if not leaves:
         return {"loss": [], "learning": 0, "slope": 0.0}
-    plain = jax.value_and_grad(loss)
+
+    def loss(parameters: Any, targets: Any) -> Any:
+        outputs = _floats(nnx.merge(definition, parameters, rest, copy=True)(*inputs))
+        distances = [((y - t) / s) ** 2 for y, (t, s) in zip(outputs, targets, strict=True)]
+        return sum(map(jnp.mean, distances)), outputs
+
+    plain = jax.value_and_grad(loss, has_aux=True)
     compiled = jax.jit(plain)
 
+    def step(parameters: Any, targets: Any) -> Any:
+        return _compiled_or_not(compiled, plain, parameters, targets)
+
+    # The first outputs are from what gives gradients too: to be compiled is what takes long.
+    (_, outputs), _ = step(parameters, _beside(inferred))
+    targets = _beside(outputs)
+
     def measured(parameters: Any) -> Any:
-        return _compiled_or_not(compiled, plain, parameters)
+        (value, _), gradients = step(parameters, targets)
+        return value, gradients
 
     before, gradients = measured(parameters)
-    squares = sum(float(jnp.square(g).sum()) for g in jax.tree.leaves(gradients))
+    # In NumPy, since JAX would compile each of these lines for each shape.
+    start, gradients = (jax.tree.map(np.asarray, tree) for tree in (parameters, gradients))
+    squares = sum(float(np.square(g).sum()) for g in jax.tree.leaves(gradients))
     rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")
     for _ in range(HALVINGS):
-        moved = jax.tree.map(lambda p, g, rate=rate: p - rate * g, parameters, gradients)
+        moved = jax.tree.map(lambda p, g, rate=rate: p - rate * g, start, gradients)
         after = float(measured(moved)[0])
         if after < float(before):
             break

@@ -42,7 +42,9 @@ STYLE = BlockStyle(
 LOADER = '''
 def load(path: Path = WEIGHTS) -> Network:
     """The network with its weights, for inference; call `.train()` to train it."""
-    model = Network(nnx.Rngs(0))
+    # A new network's random weights are not computed: the file's replace them.
+    model = nnx.eval_shape(lambda: Network(nnx.Rngs(0)))
+    nnx.reseed(model, default=0)
     for name, array in load_file(path).items():
         reduce(getattr, name.split("."), model).set_value(array)
     model.eval()
