@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -69,9 +70,8 @@ def test_later_frameworks_are_held_to_the_first(proof):
 def test_the_table_has_a_line_for_each_and_the_json_is_plain(proof):
     text = str(proof)
     for name in TESTED:
-        assert (
-            sum(line.startswith(f"{name} ") and " float" in line for line in text.splitlines()) == 2
-        )
+        # A note, as of a slow machine about a batch of 1, has a colon behind the precision.
+        assert len(re.findall(rf"^{name} .*float(?:64|32) ", text, re.MULTILINE)) == 2
     assert "agree" in text.splitlines()[-1]
     assert json.loads(json.dumps(proof.json))["steps"] == 3
 
