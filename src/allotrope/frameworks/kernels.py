@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from allotrope.network.graph import Dimension, Graph, Node
 from allotrope.network.network import Network
@@ -20,12 +21,12 @@ def convolution_weights(network: Network, graph: Graph) -> frozenset[str]:
 
     They read them as their weight. Stored so, they need not be turned in every step.
     """
-    names = _read_only_by("Conv", 1, graph) & network.weights.keys()
+    names = _read_only_by(("Conv",), 1, graph) & network.weights.keys()
     return frozenset(name for name in names if network.weights[name].ndim == 4)
 
 
 def dense_weights(network: Network, graph: Graph) -> dict[str, tuple[int, int, int, int]]:
-    """The weights [m, k] that nothing reads but Gemms, as their transposed B, or MatMuls so.
+    """The weights [m, k] that nothing reads but Gemms, as their transposed B, or products so.
 
     With each the shape [m, c, h, w] that it has as a kernel.
 
@@ -38,7 +39,7 @@ def dense_weights(network: Network, graph: Graph) -> dict[str, tuple[int, int, i
         for node in every_node(graph)
         if node.operator == "Gemm" and node.attributes.get("transB", 0)
     }
-    names = _read_only_by("Gemm", 1, graph) & gemms.keys() & network.weights.keys()
+    names = _read_only_by(("Gemm",), 1, graph) & gemms.keys() & network.weights.keys()
     flattened = {
         name: _as_kernel(network.weights[name].shape, makers.get(gemms[name].inputs[0]), graph)
         for name in names
@@ -47,13 +48,13 @@ def dense_weights(network: Network, graph: Graph) -> dict[str, tuple[int, int, i
 
 
 def _turned_for_products(network: Network, graph: Graph) -> dict[str, tuple[int, int, int, int]]:
-    """The weights [m, k] that are turned for the right side of MatMuls and for nothing else."""
+    """The weights [m, k] that are turned for the right side of products and for nothing else."""
     turned: dict[str, set[str]] = {}
     for node in every_node(graph):
         if node.operator == "Transpose":
             turned.setdefault(node.inputs[0], set()).add(node.outputs[0])
-    multiplied = _read_only_by("MatMul", 1, graph)
-    names = _read_only_by("Transpose", 0, graph) & network.weights.keys()
+    multiplied = _read_only_by(("MatMul", "Dense"), 1, graph)
+    names = _read_only_by(("Transpose",), 0, graph) & network.weights.keys()
     return {
         name: (*network.weights[name].shape, 1, 1)
         for name in names
@@ -61,16 +62,18 @@ def _turned_for_products(network: Network, graph: Graph) -> dict[str, tuple[int,
     }
 
 
-def _read_only_by(operator: str, place: int, graph: Graph) -> frozenset[str]:
-    """The values that are this input of this operator and nothing else."""
+def _read_only_by(operators: Collection[str], place: int, graph: Graph) -> frozenset[str]:
+    """The values that are this input of these operators and nothing else."""
     read = {
         (node.operator, position, name)
         for node in every_node(graph)
         for position, name in enumerate(node.inputs)
     }
-    elsewhere = {name for reader, position, name in read if (reader, position) != (operator, place)}
+    here = {name for reader, position, name in read if reader in operators and position == place}
+    elsewhere = {
+        name for reader, position, name in read if reader not in operators or position != place
+    }
     elsewhere |= {value.name for value in graph.outputs}
-    here = {name for reader, position, name in read if (reader, position) == (operator, place)}
     return frozenset(here - elsewhere)
 
 

@@ -34,7 +34,7 @@ class NeuralPrimitives(abc.ABC):
 
     @abc.abstractmethod
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
-        """x @ weight + bias, for matrices and a bias that broadcasts."""
+        """x [..., k] @ weight [k, m] + bias, which broadcasts."""
 
     @abc.abstractmethod
     def convolution(

@@ -43,6 +43,12 @@ def gemm(
     return p.add(product, c)
 
 
+@operator("Dense", domain="allotrope")
+def dense(p: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """x [..., k] times weight [k, m], plus bias [m]."""
+    return p.linear(x, weight, bias)
+
+
 @operator("Einsum")
 def einsum(p: Any, *arrays: Any, equation: str) -> Any:
     """Sum of products by an equation, as numpy.einsum."""

@@ -223,7 +223,7 @@ class JaxPrimitives(JaxShaping, Primitives):
         return self._narrowed(jnp.matmul, x, y)
 
     def linear(self, x: Array, weight: Array, bias: Array) -> jax.Array:
-        return self._narrowed(jnp.matmul, x, weight) + bias
+        return self.matmul(x, weight) + bias
 
     def einsum(self, equation: str, *arrays: Array) -> jax.Array:
         return self._narrowed(functools.partial(jnp.einsum, equation), *arrays)

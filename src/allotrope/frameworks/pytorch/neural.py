@@ -24,7 +24,9 @@ class PyTorchNeural(NeuralPrimitives):
     matmul = staticmethod(torch.matmul)
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return torch.addmm(bias, x, weight)
+        if x.dim() == 2:
+            return torch.addmm(bias, x, weight)
+        return torch.addmm(bias, x.flatten(0, -2), weight).unflatten(0, x.shape[:-1])
 
     def convolution(
         self: Any,

@@ -290,9 +290,9 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
         return z
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        y = matrix_products.product(x, weight)
+        y = self.matmul(x, weight)
         bias = tf.cast(bias, y.dtype)
-        if tuple(bias.shape) not in ((y.shape[1],), (1, y.shape[1])):
+        if tuple(bias.shape) not in ((y.shape[-1],), (1, y.shape[-1])):
             return y + bias
         # A sum of rows [1, m] is joined with the product too, by a kernel that takes [m] alone.
         return tf.nn.bias_add(y, tf.reshape(bias, (-1,)))
