@@ -259,6 +259,9 @@ def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
 
 
 ONE_PLACE = """if True:
+    import sys
+    # TensorFlow imports these where they are installed, for seconds and without use here.
+    sys.modules.update(dict.fromkeys(("jax", "pandas", "scipy", "sklearn")))
     import numpy as np
     from allotrope.config import Recipe, Settings
     from allotrope.frameworks.contract import Batch
