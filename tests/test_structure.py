@@ -49,7 +49,7 @@ def trees() -> dict[str, ast.Module]:
 
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
-    ("errors", "telemetry", "wording"),
+    ("errors", "lean_imports", "telemetry", "wording"),
     ("config", "optimizer_options", "recipe_choices", "storage", "progress"),
     ("limits", "option", "memory_limit"),
     ("run_record", "run_words"),

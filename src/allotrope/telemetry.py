@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from contextlib import AbstractContextManager
 
-PACKAGE = "openvino_telemetry"
+from allotrope.lean_imports import hidden
 
 
-@contextmanager
-def no_telemetry() -> Iterator[None]:
+def no_telemetry() -> AbstractContextManager[None]:
     """Within, imports do not find the package that reports, and keep to their stand-in."""
-    modules = cast("dict[str, Any]", sys.modules)
-    before = modules.get(PACKAGE)
-    modules[PACKAGE] = None
-    try:
-        yield
-    finally:
-        del modules[PACKAGE]
-        if before is not None:
-            modules[PACKAGE] = before
+    return hidden("openvino_telemetry")
