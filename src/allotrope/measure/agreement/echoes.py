@@ -8,7 +8,7 @@ from pathlib import Path
 
 from allotrope.measure.agreement.check_plan import Options
 from allotrope.measure.agreement.judge import SINGLE, Expectation, Row, leader_of, source_of
-from allotrope.measure.agreement.recording import Recording, record, teller
+from allotrope.measure.agreement.recording import Recorder, Recording, teller
 from allotrope.measure.agreement.settling import (
     KINKED,
     NUDGE,
@@ -41,16 +41,8 @@ def settled(
             "to see what rounding alone does"
         )
         folder, saved = scratch / precision / f"{name}-echo", options.kept(computation)
-        echo = record(
-            name,
-            computation,
-            options.steps,
-            saved,
-            options.own_threads,
-            folder,
-            tell,
-            ("training",),
-        )
+        with Recorder(name, options.own_threads) as recorder:
+            echo = recorder.record(computation, options.steps, saved, folder, tell, ("training",))
         steps = settled_steps(echo, leader.recording, expectation)
         if not echo.failure and steps < options.steps:
             certain[precision] = (steps, _note(precision, steps, name))
@@ -82,12 +74,12 @@ def with_gradient_noise(
     own, name = expected[recording.precision], recording.framework
     tell = teller(name, own.computation, say)
     tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
-    echoes = [
-        _gradients(
-            name, own, part, options, scratch / recording.precision / f"{name}-off-by-{part}", tell
-        )
-        for part in KINKED
-    ]
+    folder = scratch / recording.precision
+    with Recorder(name, options.own_threads) as recorder:
+        echoes = [
+            _gradients(recorder, own, part, folder / f"{name}-off-by-{part}", tell)
+            for part in KINKED
+        ]
     narrow = replace(expected["float32"], gradient_noise=_noise_of(echoes, recording))
     alone = [echo.single for echo in echoes if echo.single is not None]
     if narrow.single is not None and recording.single is not None and alone:
@@ -97,10 +89,9 @@ def with_gradient_noise(
 
 
 def _gradients(
-    name: str,
+    recorder: Recorder,
     expected: Expectation,
     part: float,
-    options: Options,
     folder: Path,
     tell: Callable[[str], None],
 ) -> Recording:
@@ -108,9 +99,7 @@ def _gradients(
     computation, single = replace(expected.computation, nudge=part), None
     if expected.single is not None:
         single = replace(expected.single.computation, nudge=part)
-    return record(
-        name, computation, 0, [], options.own_threads, folder, tell, ("gradients",), single
-    )
+    return recorder.record(computation, 0, [], folder, tell, ("gradients",), single)
 
 
 def _noise_of(echoes: Sequence[Recording], recording: Recording) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from allotrope.frameworks import missing
+from allotrope.frameworks import framework, missing
 from allotrope.measure.agreement.check_plan import Options
 from allotrope.measure.agreement.check_result import Proof, agreement, missing_row, row_of
 from allotrope.measure.agreement.computation import Computation
@@ -23,16 +23,13 @@ from allotrope.measure.agreement.judge import (
     trusted_framework,
 )
 from allotrope.measure.agreement.prepare import Expectations, prepare
-from allotrope.measure.agreement.recording import Recording, record, teller
+from allotrope.measure.agreement.recording import Recorder, Recording, teller
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.sloping import Sloper
 from allotrope.measure.machine import machine
 
 LARGE = 256 * 2**20
 """Bytes of weights beyond which processes run one after the other, for the sake of memory."""
-
-COMPILING = ("jax",)
-"""Frameworks that compile a whole network, which takes longer than all that others do."""
 
 
 def prove(
@@ -126,16 +123,38 @@ def _recordings(
     say: Callable[[str], None],
 ) -> list[Recording]:
     """What every framework answers, some side by side; those that compile longest begin."""
-    every = [(name, expectation) for expectation in expected.values() for name in names]
-    order = sorted(every, key=lambda pair: pair[0] not in COMPILING)
-    with ThreadPoolExecutor(_beside(expected, options)) as pool:
-        asked = {
-            (name, one.computation.precision): pool.submit(
-                _recorded, name, one, options, scratch, say
-            )
-            for name, one in order
-        }
-        return [asked[name, one.computation.precision].result() for name, one in every]
+    beside = _beside(expected, options)
+    jobs = _jobs(names, list(expected.values()), beside)
+    with ThreadPoolExecutor(beside) as pool:
+        asked = [pool.submit(_recorded, *job, options, scratch, say) for job in jobs]
+        recordings = [recording for job in asked for recording in job.result()]
+    order = list(expected)
+    return sorted(
+        recordings, key=lambda one: (order.index(one.precision), names.index(one.framework))
+    )
+
+
+Job = tuple[str, list[Expectation]]
+"""What one process computes: in which framework, and what."""
+
+
+def _jobs(names: Sequence[str], expected: list[Expectation], beside: int) -> list[Job]:
+    """One for both precisions of a framework, if that leaves no processor without one.
+
+    It is imported once then. What compiles has a process for each: that takes longer than all that
+    others do, and float64 is compiled with options of its own.
+    """
+    compiling = [name for name in names if _compiles(name)]
+    others = [name for name in names if name not in compiling]
+    apart = [(name, [one]) for one in expected for name in compiling]
+    if len(apart) + len(others) >= beside:
+        return apart + [(name, expected) for name in others]
+    return apart + [(name, [one]) for one in expected for name in others]
+
+
+def _compiles(name: str) -> bool:
+    """Whether the framework compiles a whole network."""
+    return name == "jax" or (name == "keras" and framework(name).engine == "jax")
 
 
 def _beside(expected: Mapping[str, Expectation], options: Options) -> int:
@@ -146,20 +165,27 @@ def _beside(expected: Mapping[str, Expectation], options: Options) -> int:
 
 
 def _recorded(
-    name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]
-) -> Recording:
-    """What one framework answers."""
-    computation, tell = expected.computation, teller(name, expected.computation, say)
-    steps = options.steps if expected.first else 0
-    folder = scratch / computation.precision / name
-    single = None if expected.single is None else expected.single.computation
-    saved = options.kept(expected.computation)
-    recording = record(
-        name, computation, steps, saved, options.own_threads, folder, tell, single=single
-    )
-    if recording.failure:
-        tell(f"failed: {recording.failure}")
-    return recording
+    name: str,
+    expected: Sequence[Expectation],
+    options: Options,
+    scratch: Path,
+    say: Callable[[str], None],
+) -> list[Recording]:
+    """What one framework answers, in one process."""
+    recordings = []
+    with Recorder(name, options.own_threads) as recorder:
+        for one in expected:
+            computation, tell = one.computation, teller(name, one.computation, say)
+            steps = options.steps if one.first else 0
+            folder = scratch / computation.precision / name
+            single = None if one.single is None else one.single.computation
+            saved = options.kept(computation)
+            recordings.append(
+                recorder.record(computation, steps, saved, folder, tell, single=single)
+            )
+            if recordings[-1].failure:
+                tell(f"failed: {recordings[-1].failure}")
+    return recordings
 
 
 def with_slopes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,39 +48,62 @@ class Recording:
     notes: list[str] = field(default_factory=list)
 
 
-def record(
-    framework: str,
-    computation: Computation,
-    steps: int,
-    saved: Sequence[int],
-    threads: int,
-    folder: Path,
-    say: Callable[[str], None],
-    parts: Collection[str] = PARTS,
-    single: Computation | None = None,
-) -> Recording:
-    """Has a fresh process do the computation, all `parts` of it.
+class Recorder:
+    """One framework in a process of its own, which does one computation after another.
 
-    `kept` are the training steps after which weights are kept, in `folder`.
-
-    `single` is the same with a batch of 1, of which outputs and gradients are recorded, too.
+    One that failed is followed by a fresh one.
     """
-    recording = Recording(framework, computation.precision)
-    folder.mkdir(parents=True)
-    with WorkerProcess(WORKER, threads) as worker:
+
+    def __init__(self, framework: str, threads: int) -> None:
+        self.framework, self._threads = framework, threads
+        self._worker: WorkerProcess | None = None
+
+    def record(
+        self,
+        computation: Computation,
+        steps: int,
+        saved: Sequence[int],
+        folder: Path,
+        say: Callable[[str], None],
+        parts: Collection[str] = PARTS,
+        single: Computation | None = None,
+    ) -> Recording:
+        """Has all `parts` of the computation done.
+
+        `saved` are the training steps after which weights are kept, in `folder`.
+
+        `single` is the same with a batch of 1, of which outputs and gradients are recorded, too.
+        """
+        recording = Recording(self.framework, computation.precision)
+        folder.mkdir(parents=True)
+        worker = self._worker or WorkerProcess(WORKER, self._threads)
+        self._worker = worker
+        begin = partial(worker.ask, "begin", framework=self.framework)
         try:
-            begun = worker.ask("begin", framework=framework, computation=asdict(computation))
-            recording.version = begun["version"]
+            recording.version = begin(computation=asdict(computation))["version"]
             seconds = _evaluate(recording, worker, computation, folder, say, parts)
             if single is not None:
                 _add_single(recording, worker, single, folder / "single", say, seconds)
             if "training" in parts and steps:
                 if single is not None:
-                    worker.ask("begin", framework=framework, computation=asdict(computation))
+                    begin(computation=asdict(computation))
                 _train(recording, worker, steps, saved, folder, say)
         except WorkerError as error:
             recording.failure = str(error)
-    return recording
+            self.close()
+        return recording
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = None
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def _evaluate(
