@@ -20,9 +20,14 @@ class Child:
     """The benchmark in a process of its own, perhaps with a bound, and the memory that it holds."""
 
     def __init__(
-        self, asked: argparse.Namespace, what: str, limit: int | None, held: str = ""
+        self,
+        asked: argparse.Namespace,
+        what: str,
+        limit: int | None,
+        held: str = "",
+        core: int | None = None,
     ) -> None:
-        """`held`: how much data may be held in memory, if not what is usual."""
+        """`held`: how much data may be held in memory, if not as usual; `core`: its only one."""
         environment = {**os.environ, "ALLOTROPE_CACHE": str(asked.folder / "store")}
         if held:
             environment["ALLOTROPE_DATA_LIMIT"] = held
@@ -36,7 +41,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=None if limit is None else lambda: bound(limit),
+            preexec_fn=lambda: confine(limit, core),
         )
         self.watching = threading.Thread(target=self.watch)
         self.watching.start()
@@ -60,9 +65,12 @@ class Child:
         return {**json.loads(out.strip().splitlines()[-1]), **peaks}
 
 
-def bound(limit: int) -> None:
-    """No more private memory than this for the process, and for each that it starts."""
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+def confine(limit: int | None, core: int | None) -> None:
+    """No more private memory, no other core for the process and each that it starts."""
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if core is not None:
+        os.sched_setaffinity(0, {core})
 
 
 def family(process: int) -> Iterator[int]:

@@ -11,7 +11,10 @@ machine of that size; once without a bound and with all data in memory. Networks
 less they compute, the more reading would show. With `--held` less than a quarter of the bound is
 held in memory, so that a small table lies on disk as a large one does.
 Speeds are those of the time in which both had their first epoch behind them and none had ended,
-validations included. That data held in memory does not fit the bound is shown too.
+validations included. A core that neighbors share, or a process whose arrays lie badly, is a third
+slower than another: so each has a core of its own, and in the next of `--rounds`, in new processes,
+the other's; what counts is the median of the ratios. That data held in memory does not fit the
+bound is shown too.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ from allotrope.training.loop import train as trained
 SIDE, CLASSES, PATCH = 256, 10, 8
 AT_ONCE = 500
 TABLE = "table.csv"
-EPOCHS, HASHED = 2.0, 100
+EPOCHS, HASHED, ROUNDS = 4.0, 100, 2
 BATCH = 64
 EVERYTHING = "1000GB"
 """More than any memory: whatever fits is held."""
@@ -67,6 +70,7 @@ def main() -> None:
     parser.add_argument("--train-only", action="store_true", help="of what was kept there before")
     parser.add_argument("--cached", default="300MB", help="of the store, after which it is emptied")
     parser.add_argument("--hashed", type=int, default=HASHED, help="so many batches are hashed")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="an even number")
     parser.add_argument("--child", choices=("read", "train"))
     asked = parser.parse_args()
     if asked.child:
@@ -100,11 +104,30 @@ def prepare(asked: argparse.Namespace, limit: int) -> None:
 
 
 def compare(asked: argparse.Namespace, limit: int) -> None:
-    """Train from disk and in memory at the same time."""
+    """Train from disk and in memory at the same time, again and again."""
+    ratios = []
+    for number in range(asked.rounds):
+        disk, memory = one_round(asked, limit, number % 2 == 1)
+        ratio, words = compared(disk, memory)
+        ratios.append(ratio)
+        print(f"round {number + 1}: {words}", flush=True)
+        say_equal(asked, disk, memory)
+    print(f"median of {len(ratios)} rounds: {np.median(ratios):.3f}x")
+
+
+def one_round(
+    asked: argparse.Namespace, limit: int, swapped: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a training from disk and one in memory said, each on a core that the other does not use.
+
+    Raises: SystemExit if one failed.
+    """
+    first, *_, last = sorted(os.sched_getaffinity(0))
+    cores = (last, first) if swapped else (first, last)
     with emptied(asked.folder / "store", parse_bytes(asked.cached)):
         children = {
-            f"from disk, under {asked.limit}": Child(asked, "train", limit, asked.held),
-            "in memory": Child(asked, "train", None, EVERYTHING),
+            f"from disk, under {asked.limit}": Child(asked, "train", limit, asked.held, cores[0]),
+            "in memory": Child(asked, "train", None, EVERYTHING, cores[1]),
         }
         results = {name: child.ended() for name, child in children.items()}
     for name, result in results.items():
@@ -112,16 +135,22 @@ def compare(asked: argparse.Namespace, limit: int) -> None:
     disk, memory = results.values()
     if "error" in disk or "error" in memory:
         raise SystemExit(1)
-    print(compared(disk, memory))
+    return disk, memory
+
+
+def say_equal(asked: argparse.Namespace, disk: dict[str, Any], memory: dict[str, Any]) -> None:
+    """Whether both trainings learned the same from the same."""
     same = disk["losses"] == memory["losses"]
-    print(f"validation losses: {'the same' if same else 'NOT the same'}")
+    print(f"validation losses: {'the same' if same else 'NOT the same'}", flush=True)
     if asked.hashed:
         same = disk["batches"] == memory["batches"]
-        print(f"{asked.hashed} batches by hash: {'the same' if same else 'NOT the same'}")
+        print(
+            f"{asked.hashed} batches by hash: {'the same' if same else 'NOT the same'}", flush=True
+        )
 
 
-def compared(disk: dict[str, Any], memory: dict[str, Any]) -> str:
-    """How fast two trainings were in the time that both had after their first epoch.
+def compared(disk: dict[str, Any], memory: dict[str, Any]) -> tuple[float, str]:
+    """The ratio of the speeds of two trainings in the time that both had after their first epoch.
 
     Other processes take their time by chance, but not the processor's: that is said beside.
     """
@@ -138,9 +167,10 @@ def compared(disk: dict[str, Any], memory: dict[str, Any]) -> str:
         )
         rates.append((made / (ended - began), 1000 * spent / made))
     (speed, cost), (speed_held, cost_held) = rates
-    return (
+    ratio = speed / speed_held
+    return ratio, (
         f"in the {ended - began:.0f} s after both had their first epoch behind them: "
-        f"{speed:.1f} examples/s from disk, {speed_held:.1f} in memory: {speed / speed_held:.3f}x; "
+        f"{speed:.1f} examples/s from disk, {speed_held:.1f} in memory: {ratio:.3f}x; "
         f"processor {cost:.3f} ms an example, {cost_held:.3f} ms in memory: "
         f"{cost / cost_held:.3f}x"
     )

@@ -34,9 +34,11 @@ TEXTS = [
 ]
 
 
-def hashed(outputs):
+X = Text(name="x", longest=200)
+
+
+def hashed(outputs, text=X):
     """The nodes alone: buckets of words, and of all terms."""
-    text = Text(name="x", longest=200)
     builder = Builder("passing")
     for name in outputs:
         taken = builder.input(name, np.int32, ("n", name[0]))
@@ -110,6 +112,30 @@ def test_runtimes_find_the_same_terms_in_short_and_very_long_texts(name, tmp_pat
     for x in (rows_of(TEXTS, 200), rows_of(TEXTS, 5), rows_of(long, 100_000), *one_by_one):
         expected, terms = network.run({"x": x}), session.run({"x": x})
         assert all(np.array_equal(terms[each], expected[each]) for each in expected)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("the unprecedented circumstances notwithstanding, everybody understood ", 6),
+        ("How far away from Denver is Aspen by train, and who goes ? ", 4),
+        ("日本語のテキストを読む", 3),
+        ("a b c d e f g ", 2),
+        ("?!", 1),
+    ],
+)
+def test_there_is_room_for_all_words_of_texts_such_as_those_learned_from(sentence, expected):
+    texts = [sentence * count for count in (1, 4, 20)]
+    text = Text.of("x", texts)
+    assert text.bytes_a_word == expected
+    words = hashed(["words"], text).run({"x": text.column(texts)})["words.out"]
+    for row, each in zip(words, texts, strict=True):
+        assert np.count_nonzero(row) == len(words_of(each.encode()))
+
+
+def test_one_odd_text_among_thousands_makes_no_room():
+    texts = ["unprecedented circumstances notwithstanding"] * 2_000
+    assert Text.of("x", [*texts, "?" * 200]).bytes_a_word == Text.of("x", texts).bytes_a_word == 6
 
 
 def test_zeros_behind_a_text_and_large_letters_change_nothing():

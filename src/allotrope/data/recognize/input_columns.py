@@ -30,6 +30,8 @@ from allotrope.memory_limit import require_memory
 TABLE = "table"
 """What the columns of single numbers are called together."""
 LISTED = 8
+MANY = 10_000
+"""So many texts tell how long words are."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _add_text(made: InputColumns, frame: Frame, name: str) -> None:
             made.columns[split][tokens.texts] = np.array(part, np.dtypes.StringDType())
         return
     text = Text.of_lengths(name, _bytes_of(columns["train"]))
+    text = text.with_room_for(_some(columns["train"]))
     made.add(text, {split: _as_bytes(text, part) for split, part in columns.items()})
 
 
@@ -173,6 +176,13 @@ def _empty(column: TextColumn) -> Iterator[int]:
     """The rows of a column that hold no text."""
     cells = (cell for page in text_pages(column) for cell in page)
     return (row for row, cell in enumerate(cells) if not cell.strip())
+
+
+def _some(column: TextColumn) -> list[str]:
+    """Texts from all over a column: as many tell how long words are as well as all do."""
+    rows = np.linspace(0, len(column) - 1, min(len(column), MANY)).astype(np.int64)
+    texts: list[str] = column[rows].tolist()
+    return texts
 
 
 def _bytes_of(column: TextColumn) -> np.ndarray:

@@ -13,12 +13,9 @@ import numpy as np
 
 from allotrope.inputs.text import hash_tables
 from allotrope.inputs.text.hash_tables import BUCKETS, ORDERS, TRIPLES
+from allotrope.inputs.text.room import BEHIND
 from allotrope.network.build import Builder
 
-BEHIND = 24
-"""Zeros behind the bytes, so that short texts have room for some words more."""
-BYTES_A_WORD = 3
-"""There is room for a word in so many bytes. If words are shorter throughout, the last are one."""
 INT32 = 6
 """ONNX's number of the type."""
 
@@ -26,10 +23,13 @@ Stop = int | None
 
 
 class Hashing:
-    """The nodes behind a text, uint8 [n, length] with zeros at its end."""
+    """The nodes behind a text, uint8 [n, length] with zeros at its end.
 
-    def __init__(self, builder: Builder, text: str) -> None:
-        self.builder = builder
+    There is room for a word in so many bytes; if words are shorter throughout, the last are one.
+    """
+
+    def __init__(self, builder: Builder, text: str, bytes_a_word: int) -> None:
+        self.builder, self.bytes_a_word = builder, bytes_a_word
         self.text = text
         raw = self._node("Cast", [text], "whole", to=INT32)
         pads = self._array("pads", np.array([0, 1, 0, BEHIND], np.int64))
@@ -79,8 +79,8 @@ class Hashing:
         axis = self._array("axis", np.array(1, np.int64))
         starts = self._node("Sub", [inside, joined], "starts")
         numbers = self._node("CumSum", [starts, axis], "numbers")
-        every_third = self._array("step", np.array([BYTES_A_WORD], np.int64))
-        room = self._part(self.padded, 0, None, every_third)
+        step = self._array("step", np.array([self.bytes_a_word], np.int64))
+        room = self._part(self.padded, 0, None, step)
         zeros = self._node("Mul", [room, self._number(0)], "room")
         length = self._node("Shape", [zeros], "length", start=1, end=2)
         last = self._node("Sub", [self._node("Cast", [length], to=INT32), self._number(1)], "last")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from allotrope.inputs.text.raw_bytes import (
     text_of,
     usual_length,
 )
+from allotrope.inputs.text.room import USUAL, bytes_a_word
 from allotrope.inputs.text.synonyms import Synonyms
 from allotrope.inputs.text.word_changes import changed
 from allotrope.network.build import Builder
@@ -40,25 +41,31 @@ SHOWN = 240
 class Text(Input):
     """UTF-8 bytes uint8 [n, length] with zeros at the end; any length will do.
 
-    `longest`: training texts were cut to so many bytes. `whole_files`: each was a file. `synonyms`
-    are for training alone, so that no file says them.
+    `longest`: training texts were cut to so many bytes. `whole_files`: each was a file. There is
+    room for a word in so many bytes as `bytes_a_word`. `synonyms` are for training alone, so that
+    no file says them.
     """
 
     kind: ClassVar[str] = "text"
 
     longest: int
     whole_files: bool = False
+    bytes_a_word: int = USUAL
     synonyms: Synonyms | None = None
 
     @classmethod
     def of(cls, name: str, texts: Sequence[str]) -> Text:
         """The input that takes texts such as these."""
-        return cls.of_lengths(name, lengths_of(texts))
+        return cls.of_lengths(name, lengths_of(texts)).with_room_for(texts)
 
     @classmethod
     def of_lengths(cls, name: str, lengths: np.ndarray) -> Text:
         """The input that takes texts of so many bytes [n]."""
         return cls(name=name, longest=usual_length(lengths))
+
+    def with_room_for(self, texts: Sequence[str]) -> Text:
+        """With as many places for words as texts such as these need."""
+        return replace(self, bytes_a_word=bytes_a_word(self.column(texts)))
 
     def column(self, texts: Sequence[str]) -> np.ndarray:
         """Texts as examples of this input, uint8 [n, longest]."""
@@ -120,7 +127,7 @@ class Text(Input):
         """Raw bytes to buckets; `outputs` are the kinds of terms and what they are to be called."""
         builder = Builder(self.name)
         builder.input(self.name, np.uint8, ("n", f"{self.name}.length"))
-        hashing = Hashing(builder, self.name)
+        hashing = Hashing(builder, self.name, self.bytes_a_word)
         terms = {WORDS: hashing.words}
         if GRAMS in outputs:
             terms[GRAMS] = hashing.grams()
