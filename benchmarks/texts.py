@@ -79,7 +79,8 @@ def measured(asked: Any, name: str, seed: int, folder: Path) -> dict[str, float]
         **compared(run.folder / "model.onnx", data),
         **delivered(run, data),
     }
-    print(f"{name} seed {seed}: {in_words(row)}", flush=True)
+    file = f"{run.json['delivered']['runtime']} {run.json['delivered']['precision']}"
+    print(f"{name} seed {seed}, {file}: {in_words(row)}", flush=True)
     return row
 
 
@@ -121,7 +122,7 @@ def delivered(run: Any, data: Data) -> dict[str, float]:
     lengths = column.astype(bool).sum(1)
     median = column[np.argsort(lengths, kind="stable")[[len(column) // 2]]]
     asked = {"one": median, "64": column[:BATCH]}
-    prefix = f"delivered ({row['runtime']} {row['precision']}) CPU us a text"
+    prefix = "delivered, CPU us a text"
     times = {
         f"{prefix}, {name}": timing(session.run, {text: trimmed(rows)})
         for name, rows in asked.items()

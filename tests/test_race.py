@@ -110,6 +110,22 @@ def test_the_fastest_that_agrees_wins(planted):
 
 
 @pytest.mark.parametrize(
+    ("epochs", "budget", "expected"),
+    [(300, 200.0, DEFAULT), (None, 200.0, HALF), (300, None, HALF), (300, 20.0, HALF)],
+)
+def test_nothing_is_rounded_if_all_epochs_fit_in_the_budget(planted, epochs, budget, expected):
+    settings = {
+        DEFAULT: {"seconds": 0.01, "losses": FALLING},
+        HALF: {"seconds": 0.005, "losses": FALLING},
+    }
+    outcome = planted(settings, replace(RECIPE, epochs=epochs, budget=budget))
+    assert outcome.chosen == expected
+    rounded = row_of(outcome, HALF)
+    assert ("all epochs fit in the budget" in rounded["reason"]) == (expected == DEFAULT)
+    assert "2.00 times as fast" in outcome.reason
+
+
+@pytest.mark.parametrize(
     "losses", [[2.3, np.nan, 1.7, 1.5], [5.0, 4.0, 3.0, 2.0], [2.3, 2.6, 2.9, 3.2]]
 )
 def test_wrong_losses_never_win(planted, losses):

@@ -25,8 +25,15 @@ def described(settings: Settings) -> str:
     return f"{', '.join(words)} on {settings.device}"
 
 
-def why_chosen(chosen: Entrant, defaults: Entrant) -> str:
-    """Why this setting is used, in a sentence."""
+def why_chosen(chosen: Entrant, defaults: Entrant, rounding: Entrant | None = None) -> str:
+    """Why this setting is used, in a sentence; `rounding`: a faster one that is not needed."""
+    if rounding is not None:
+        faster = chosen.median / rounding.median
+        return (
+            f"{described(chosen.settings)} is the fastest that does not round, and makes all "
+            f"epochs within the budget; {described(rounding.settings)} would be {faster:.2f} times "
+            "as fast."
+        )
     if chosen is defaults:
         return "The framework's defaults are the fastest, or as fast as the fastest."
     faster = defaults.median / chosen.median

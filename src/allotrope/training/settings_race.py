@@ -30,6 +30,8 @@ from allotrope.training.threads_race import Threads, race_threads, with_threads
 
 WORTH_CHANGING = 1.03
 """How much faster a setting must be than one before it, which is nearer to the defaults."""
+FITTING = 0.8
+"""All epochs fit in the budget if they are foreseen to take this part of it."""
 COMPILED_GAIN = 1.3
 """The gain from compiling that is hoped for when deciding whether to try."""
 
@@ -213,24 +215,59 @@ class _Racing:
         """Seconds that the whole training takes at this speed; with a budget, the budget."""
         if self.recipe.epochs is None:
             return self.limits.training_seconds
+        return min(self.recipe.budget or math.inf, self._all_epochs(entrant))
+
+    def _all_epochs(self, entrant: Entrant) -> float:
+        """Seconds that all epochs take at this speed; endless if only a budget ends them."""
+        if self.recipe.epochs is None:
+            return math.inf
         steps = self.recipe.epochs * self.batches.steps_per_epoch
-        whole = steps * entrant.median * self.batches.batch_size / self.limits.size
-        return min(self.recipe.budget or math.inf, whole)
+        return steps * entrant.median * self.batches.batch_size / self.limits.size
 
     # --- the outcome
 
     def _fastest(self) -> Entrant:
-        """The fastest that agrees; among those about as fast, the one nearest to the defaults."""
+        """The fastest that agrees; among those about as fast, the one nearest to the defaults.
+
+        Rounding buys speed with a little accuracy: not where all epochs fit in the budget without.
+        """
         agreeing = [entrant for entrant in self.entrants if entrant.agrees and entrant.times]
+        exact = [entrant for entrant in agreeing if self._is_exact(entrant)]
+        if self._fits(exact):
+            agreeing = exact
         best = min(entrant.median for entrant in agreeing)
         return next(one for one in agreeing if one.median <= best * WORTH_CHANGING)
+
+    def _is_exact(self, entrant: Entrant) -> bool:
+        return entrant.settings.precision == self.entrants[0].settings.precision
+
+    def _fits(self, entrants: Sequence[Entrant]) -> bool:
+        """Whether the fastest of these makes all epochs within the budget, if there is one."""
+        if self.recipe.budget is None or not entrants:
+            return False
+        return min(map(self._all_epochs, entrants)) <= FITTING * self.recipe.budget
 
     def _result(self) -> Race:
         chosen = self._fastest()
         if self._compiles(chosen):
             chosen = self._unless_it_costs_more(chosen)
-        reason = why_chosen(chosen, self.entrants[0])
+        reason = why_chosen(chosen, self.entrants[0], self._not_needed(chosen))
         return self._race_of(chosen, reason, self.limits.size / chosen.median)
+
+    def _not_needed(self, chosen: Entrant) -> Entrant | None:
+        """The fastest of the settings that round where the chosen one does not, if one is faster.
+
+        Each of them says why it is not used.
+        """
+        rounding = [
+            entrant
+            for entrant in self.entrants
+            if entrant.agrees and entrant.median * WORTH_CHANGING < chosen.median
+            if self._is_exact(chosen) and not self._is_exact(entrant)
+        ]
+        for entrant in rounding:
+            entrant.reason = "faster, but it rounds, and all epochs fit in the budget without"
+        return min(rounding, key=lambda one: one.median, default=None)
 
     def _unless_it_costs_more(self, compiled: Entrant) -> Entrant:
         """The compiled setting, or the fastest other one if compiling took more than it saves."""
