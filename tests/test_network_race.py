@@ -12,11 +12,9 @@ from allotrope.architectures.choose import choose
 from allotrope.architectures.text_networks import MANY, contenders_for
 from allotrope.config import Settings
 from allotrope.data import SPLITS, Data, Examples
-from allotrope.inputs.text.raw_bytes import text_of
 from allotrope.inputs.text.text_input import Text
 from allotrope.progress import Progress
-from allotrope.training.loop import Trained
-from allotrope.verbs.pipeline.network_race import Share, Verdict, raced
+from allotrope.verbs.pipeline.network_race import Share, raced
 
 ONE_THREAD = Settings(threads=1)
 WORDS = ("the film was a story of two friends at the sea", "great fine lovely", "awful dull poor")
@@ -76,38 +74,6 @@ def test_who_answers_better_wins_and_begins_anew(data, spoiled):
     assert not any("was asked for" in reason for reason in choice.reasons)
     before = build(winner).network.weights
     assert all(np.array_equal(x, before[name]) for name, x in choice.network.weights.items())
-
-
-class Answering:
-    """In the place of a network: right but for the first so many of the validation texts."""
-
-    def __init__(self, data, mistakes):
-        (self.text,), (self.task,) = data.inputs, data.tasks
-        self.labels = {}
-        for row, (text, label) in enumerate(
-            zip(data.validation[self.text.name], data.validation[self.task.name], strict=True)
-        ):
-            self.labels[text_of(text)] = label != (row < mistakes)
-
-    def run(self, inputs, framework):
-        said = [int(self.labels[text_of(row)]) for row in inputs[self.text.name]]
-        return {self.task.name: 4 * np.eye(2, dtype=np.float32)[said]}
-
-
-def trained(data, mistakes):
-    accuracy = 1 - mistakes / len(data.validation)
-    row = {"step": 9, "validation_accuracy": accuracy, "validation_loss": 1 - accuracy}
-    return Trained(Answering(data, mistakes), [row], row, 1.0, 1.0, "budget", 9, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("fast", "slow", "winner"), [(3, 1, "text_cnn"), (3, 3, "text_cnn"), (12, 1, "gru")]
-)
-def test_a_slower_network_has_to_be_surely_better(data, fast, slow, winner):
-    results = {"text_cnn": trained(data, fast), "gru": trained(data, slow)}
-    verdict = Verdict(data, "pytorch", results)
-    assert verdict.winner == winner and verdict.reason.startswith(f"{winner} won")
-    assert ("gru is slower and not surely better" in verdict.reason) == (slow < fast < 12)
 
 
 def test_no_race_without_time_or_rivals(data):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from allotrope.architectures.chosen import Choice
 from allotrope.config import Recipe, Settings
 from allotrope.data.examples import Data
-from allotrope.frameworks.contract import Arrays
 from allotrope.progress import Progress
 from allotrope.tasks.several import deciding
-from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import Trained, train
-from allotrope.training.paired_gain import Gain, paired_gain
 from allotrope.training.state import Row
 
 SHARE = 0.1
@@ -49,11 +45,11 @@ def raced(
     settings: Settings,
     show: Progress,
 ) -> Choice:
-    """The best of the contenders on the validation data; they come in the order of their speed.
+    """The best of the contenders on the validation data.
 
-    A slower one has to be surely better, since each of its answers takes longer for ever.
-    The winner begins anew: a schedule of its whole time is better than to go on after one of a
-    tenth. `build` makes one by its name. The first is taken if there is no time for a race.
+    It begins anew: a schedule of its whole time is better than to go on after one of a tenth.
+    `build` makes one by its name. The first is taken if there is no time for a race, or none is
+    better.
     """
     first = build(contenders[0])
     share = Share.of(first.recipe)
@@ -78,10 +74,11 @@ def raced(
         if results[name].stopped == "interrupted":
             # Of a training that goes on later Ctrl-C is the end; of a race nothing is kept.
             raise KeyboardInterrupt
-    verdict = Verdict(data, framework, results)
+    rows = {name: reached(data, result) for name, result in results.items()}
+    winner = max(rows, key=lambda name: standing(data, rows[name]))
+    reason = _why(winner, results, rows, data)
     # The first reason is why this network: that it was named, which here only the race did.
-    choice = choices[verdict.winner]
-    return replace(choice, reasons=[verdict.reason, *choice.reasons[1:]])
+    return replace(choices[winner], reasons=[reason, *choices[winner].reasons[1:]])
 
 
 def reached(data: Data, result: Trained) -> Row:
@@ -96,59 +93,14 @@ def standing(data: Data, row: Row) -> tuple[float, float]:
     return data.tasks[0].metric.rank(metric), -row["validation_loss"]
 
 
-class Verdict:
-    """Which of the raced networks is taken, in the order of their speed, and why.
-
-    `winner`, `reason`.
-    """
-
-    def __init__(self, data: Data, framework: str, results: dict[str, Trained]) -> None:
-        self._data, self._framework, self._results = data, framework, results
-        self._rows = {name: reached(data, result) for name, result in results.items()}
-        self._unsure: list[str] = []
-        self.winner, *slower = results
-        for name in slower:
-            if self._is_better(name, self.winner):
-                self.winner = name
-        self.reason = self._why()
-
-    def _is_better(self, name: str, faster: str) -> bool:
-        data, rows = self._data, self._rows
-        if standing(data, rows[name]) <= standing(data, rows[faster]):
-            return False
-        if len(data.tasks) > 1:
-            return True
-        gain = self._gain(name, faster)
-        if not gain.is_sure:
-            self._unsure.append(
-                f"{name} is slower and not surely better ({gain.points:+.2f} points, "
-                f"{gain.low:+.2f} to {gain.high:+.2f} with 95% confidence)"
-            )
-        return gain.is_sure
-
-    def _gain(self, name: str, faster: str) -> Gain:
-        """How much better one answers the validation examples than the other."""
-        (task,) = self._data.tasks
-        labels = self._data.validation[task.name]
-        outputs = [self._outputs(each)[task.name] for each in (name, faster)]
-        judges = [task.settled(each, labels) for each in outputs]
-        own, others = (judge.answers(each) for judge, each in zip(judges, outputs, strict=True))
-        return paired_gain(judges[0], own, [others], labels, tasks=judges[1:])
-
-    def _outputs(self, name: str) -> Arrays:
-        run = partial(self._results[name].network.run, framework=self._framework)
-        examples, inputs = self._data.validation, self._data.inputs
-        return in_batches(run, {each.name: examples[each.name] for each in inputs}, inputs)
-
-    def _why(self) -> str:
-        metric = self._data.tasks[0].metric
-        key = f"validation_{deciding(self._data.tasks)}"
-        figures = ", ".join(
-            f"{name} {metric.text(self._rows[name][key])} ({result.epochs:.1f} epochs)"
-            for name, result in self._results.items()
-        )
-        others = "".join(f"; {each}" for each in self._unsure)
-        return (
-            f"{self.winner} won a race of networks, each trained for a tenth of the time, by "
-            f"validation {metric.title}: {figures}{others}. --network NAME takes another."
-        )
+def _why(winner: str, results: dict[str, Trained], reached: dict[str, Row], data: Data) -> str:
+    metric = data.tasks[0].metric
+    key = f"validation_{deciding(data.tasks)}"
+    figures = ", ".join(
+        f"{name} {metric.text(reached[name][key])} ({result.epochs:.1f} epochs)"
+        for name, result in results.items()
+    )
+    return (
+        f"{winner} won a race of networks, each trained for a tenth of the time, by validation "
+        f"{metric.title}: {figures}. --network NAME takes another."
+    )
