@@ -65,7 +65,7 @@ def test_batches_stay_a_function_of_seed_epoch_and_step(tmp_path):
     assert [text_of(row) for row in whole[0]] != [text_of(row) for row in whole[2]]
     (line,) = (line for line in data.lines if "synonyms" in line)
     assert "3 groups of words in 'words.csv'; 6 of the 7 single words stand" in line
-    assert sorted(data.inputs[0].facts()) == ["kind", "longest", "name"]
+    assert sorted(data.inputs[0].facts()) == ["bytes_a_word", "kind", "longest", "name"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])

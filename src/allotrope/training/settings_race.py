@@ -229,7 +229,7 @@ class _Racing:
     def _fastest(self) -> Entrant:
         """The fastest that agrees; among those about as fast, the one nearest to the defaults.
 
-        Rounding buys speed with a little accuracy: not where all epochs fit in the budget without.
+        Rounding buys speed with a little quality: not where all epochs fit in the budget without.
         """
         agreeing = [entrant for entrant in self.entrants if entrant.agrees and entrant.times]
         exact = [entrant for entrant in agreeing if self._is_exact(entrant)]
