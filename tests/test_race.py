@@ -209,6 +209,18 @@ def test_compiling_that_costs_more_than_it_saves_is_not_used(planted):
     assert "would save only" in row_of(outcome, COMPILED)["reason"]
 
 
+def test_what_is_not_compiled_after_all_does_not_round_where_that_is_not_needed(planted):
+    settings = {
+        DEFAULT: {"seconds": 0.02, "losses": FALLING},
+        HALF: {"seconds": 0.015, "losses": FALLING},
+        replace(DEFAULT, compiled=True): {"seconds": 0.019, "losses": FALLING, "first": 12.0},
+    }
+    recipe = replace(RECIPE, epochs=300, budget=200.0)
+    outcome = planted(settings, recipe, seconds=30.0, compiling=CHEAP)
+    assert "would save only" in row_of(outcome, replace(DEFAULT, compiled=True))["reason"]
+    assert outcome.chosen == DEFAULT and row_of(outcome, DEFAULT)["reason"] == "chosen"
+
+
 def test_compiling_is_not_tried_when_it_cannot_pay(planted):
     outcome = planted(COMPILING, replace(RECIPE, budget=20.0), seconds=6.0)
     assert outcome.chosen == HALF

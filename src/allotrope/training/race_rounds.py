@@ -35,10 +35,10 @@ class Rounds:
     def race(self, entrants: Sequence[Entrant]) -> None:
         """Interleaved rounds of some entrants until time is up or enough are made.
 
-        Those that have not begun yet make their first steps before.
+        Those that have not begun yet make their first steps before; what is out stays out.
         """
         for entrant in entrants:
-            if entrant.trainer is None:
+            if entrant.running and entrant.trainer is None:
                 self._start(entrant)
         for number in range(ROUNDS):
             alive = [entrant for entrant in entrants if entrant.running]

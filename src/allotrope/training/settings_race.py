@@ -189,7 +189,7 @@ class _Racing:
         compiled = [entrant for entrant in self.entrants if self._compiles(entrant)]
         if not compiled:
             return
-        best = self._fastest()
+        best = self._fastest(self.entrants)
         for entrant in compiled:
             reason = self._why_not_compile(entrant, best)
             if reason:
@@ -226,12 +226,12 @@ class _Racing:
 
     # --- the outcome
 
-    def _fastest(self) -> Entrant:
-        """The fastest that agrees; among those about as fast, the one nearest to the defaults.
+    def _fastest(self, entrants: Sequence[Entrant]) -> Entrant:
+        """The fastest of these that agrees; of those about as fast, the nearest to the defaults.
 
         Rounding buys speed with a little quality: not where all epochs fit in the budget without.
         """
-        agreeing = [entrant for entrant in self.entrants if entrant.agrees and entrant.times]
+        agreeing = [entrant for entrant in entrants if entrant.agrees and entrant.times]
         exact = [entrant for entrant in agreeing if self._is_exact(entrant)]
         if self._fits(exact):
             agreeing = exact
@@ -248,9 +248,11 @@ class _Racing:
         return min(map(self._all_epochs, entrants)) <= FITTING * self.recipe.budget
 
     def _result(self) -> Race:
-        chosen = self._fastest()
+        chosen = self._fastest(self.entrants)
         if self._compiles(chosen):
             chosen = self._unless_it_costs_more(chosen)
+        # It may have been out early, as slower than one that rounds.
+        chosen.reason = ""
         reason = why_chosen(chosen, self.entrants[0], self._not_needed(chosen))
         return self._race_of(chosen, reason, self.limits.size / chosen.median)
 
@@ -271,8 +273,7 @@ class _Racing:
 
     def _unless_it_costs_more(self, compiled: Entrant) -> Entrant:
         """The compiled setting, or the fastest other one if compiling took more than it saves."""
-        plain = [one for one in self.entrants if one.agrees and not self._compiles(one)]
-        fastest = min(plain, key=lambda one: one.median)
+        fastest = self._fastest([one for one in self.entrants if not self._compiles(one)])
         saved = self._remaining_work(fastest) * (1 - compiled.median / fastest.median)
         took = compiled.compile_seconds * self.batches.shapes_at_most
         if saved > took:

@@ -22,7 +22,7 @@ from allotrope.measure.machine import version
 from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.serve import serve
 
-SOON_COMPILED = "--xla_backend_optimization_level=1"
+SOON_COMPILED = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level"
 """What XLA is told in float64, which shows meanings: its code need not be the fastest."""
 
 
@@ -46,11 +46,17 @@ class AgreementWorker:
         self._trainer: Trainer | None = None
         self._sloped = ("", 0)
 
-    def begin(self, framework: str, computation: dict[str, Any]) -> dict[str, Any]:
-        """Takes the computation and imports the framework."""
+    def begin(
+        self, framework: str, computation: dict[str, Any], long: bool = False
+    ) -> dict[str, Any]:
+        """Takes the computation and imports the framework.
+
+        If the training is `long`, some optimization of its code takes less time than it saves.
+        """
         self._computation = Computation(**computation)
         if self._computation.precision == "float64":
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SOON_COMPILED}".strip()
+            told = f"{SOON_COMPILED}={int(long)}"
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {told}".strip()
         self._framework = find(framework)
         self._framework.compile_soon()
         self._trainer, self._sloped = None, ("", 0)

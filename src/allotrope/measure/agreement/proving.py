@@ -28,6 +28,9 @@ from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.sloping import Sloper
 from allotrope.measure.machine import machine
 
+LONG = 7.0
+"""Seconds of NumPy in as many passes as there are training steps, from which these are long."""
+
 LARGE = 256 * 2**20
 """Bytes of weights beyond which processes run one after the other, for the sake of memory."""
 
@@ -52,7 +55,7 @@ def prove(
     prepared, hidden = preparation(file, tolerances, options, say)
     reasons = {name: reason for name in names if (reason := missing(name)) is not None}
     there = [name for name in names if name not in reasons]
-    recordings = _recordings(there, prepared.expected, options, file.parent, say)
+    recordings = _recordings(there, prepared, options, file.parent, say)
     sloped, sources = with_slopes(recordings, prepared, hidden, options, say)
     judged = judge(recordings, sloped)
     certain = settled(judged, sloped, options, file.parent, say)
@@ -117,16 +120,18 @@ def preparation(
 
 def _recordings(
     names: Sequence[str],
-    expected: Mapping[str, Expectation],
+    prepared: Expectations,
     options: Options,
     scratch: Path,
     say: Callable[[str], None],
 ) -> list[Recording]:
     """What every framework answers, some side by side; those that compile longest begin."""
+    expected = prepared.expected
+    long = options.steps * prepared.seconds > LONG
     beside = _beside(expected, options)
     jobs = _jobs(names, list(expected.values()), beside)
     with ThreadPoolExecutor(beside) as pool:
-        asked = [pool.submit(_recorded, *job, options, scratch, say) for job in jobs]
+        asked = [pool.submit(_recorded, *job, options, scratch, say, long) for job in jobs]
         recordings = [recording for job in asked for recording in job.result()]
     order = list(expected)
     return sorted(
@@ -170,10 +175,11 @@ def _recorded(
     options: Options,
     scratch: Path,
     say: Callable[[str], None],
+    long: bool,
 ) -> list[Recording]:
     """What one framework answers, in one process."""
     recordings = []
-    with Recorder(name, options.own_threads) as recorder:
+    with Recorder(name, options.own_threads, long) as recorder:
         for one in expected:
             computation, tell = one.computation, teller(name, one.computation, say)
             steps = options.steps if one.first else 0

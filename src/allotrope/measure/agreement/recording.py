@@ -51,11 +51,11 @@ class Recording:
 class Recorder:
     """One framework in a process of its own, which does one computation after another.
 
-    One that failed is followed by a fresh one.
+    One that failed is followed by a fresh one. `long` are trainings that are worth compiling well.
     """
 
-    def __init__(self, framework: str, threads: int) -> None:
-        self.framework, self._threads = framework, threads
+    def __init__(self, framework: str, threads: int, long: bool = False) -> None:
+        self.framework, self._threads, self._long = framework, threads, long
         self._worker: WorkerProcess | None = None
 
     def record(
@@ -78,7 +78,7 @@ class Recorder:
         folder.mkdir(parents=True)
         worker = self._worker or WorkerProcess(WORKER, self._threads)
         self._worker = worker
-        begin = partial(worker.ask, "begin", framework=self.framework)
+        begin = partial(worker.ask, "begin", framework=self.framework, long=self._long)
         try:
             recording.version = begin(computation=asdict(computation))["version"]
             seconds = _evaluate(recording, worker, computation, folder, say, parts)
