@@ -191,6 +191,10 @@ class Classification(Task):
         smoothing, weights = self.label_smoothing, self._weights
         return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
 
+    def as_targets(self, answers: Answers) -> NDArray[np.float32]:
+        """The probabilities."""
+        return np.asarray(answers, np.float32)
+
     def taught(self, output: Answers) -> NDArray[np.float32]:
         """The teacher's probabilities at `TEMPERATURE`, which show what it takes for alike."""
         return np.asarray(softmax(output.astype(np.float64) / TEMPERATURE), np.float32)

@@ -143,6 +143,10 @@ class Task(abc.ABC):
 
     # --- in training by a teacher
 
+    def as_targets(self, answers: Answers) -> NDArray[np.float32]:
+        """Targets such as of `encode` that say what delivered answers say."""
+        return np.asarray(self.raw(answers), np.float32)
+
     def taught(self, output: Answers) -> NDArray[np.float32]:
         """Targets that say what a teacher answers, of its raw output: by default that itself."""
         return np.asarray(output, np.float32)

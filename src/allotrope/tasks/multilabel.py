@@ -112,6 +112,10 @@ class MultiLabel(Task):
         """Binary cross-entropy from logits, or the focal one."""
         return FLAG_LOSSES[self.minimized](p, output, target, weight, self._balance)
 
+    def as_targets(self, answers: Answers) -> NDArray[np.float32]:
+        """The probabilities."""
+        return np.asarray(answers, np.float32)
+
     def taught(self, output: Answers) -> NDArray[np.float32]:
         """The teacher's probabilities."""
         return np.asarray(self.answers(output), np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,11 +55,17 @@ class TaskContract:
             pytest.skip(reason)
         return str(request.param)
 
-    def loss(self, output: Answers, target: np.ndarray, weight: np.ndarray | None) -> float:
-        """The loss over the reference's primitives, in float64."""
+    def loss(
+        self,
+        output: Answers,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        task: Task | None = None,
+    ) -> float:
+        """The loss of a task, by default of the one under test, in float64."""
         arrays = (output, target, weight)
         wide = [None if array is None else array.astype(np.float64) for array in arrays]
-        return float(self.task.loss(ReferencePrimitives(), wide[0], wide[1], wide[2]))
+        return float((task or self.task).loss(ReferencePrimitives(), wide[0], wide[1], wide[2]))
 
     # --- targets
 
@@ -176,6 +183,18 @@ class TaskContract:
         again = self.task.answers(self.task.raw(answers))
         np.testing.assert_allclose(again, answers, rtol=1e-6, atol=1e-12)
         assert np.isfinite(self.task.raw(np.round(answers))).all()
+
+    def test_answers_as_targets_are_best_learned_by_giving_them(self) -> None:
+        targets = self.task.as_targets(self.task.answers(self.right))
+        encoded = self.task.encode(self.labels)
+        assert targets.shape == encoded.targets.shape
+        assert targets.dtype == np.float32
+        # Others, such as the focal one, would have a student answer less surely than its teacher.
+        usual = replace(self.task, minimized=self.task.losses[0])
+        least = self.loss(self.right, targets, None, usual)
+        noise = np.random.default_rng(0).normal(size=self.right.shape)
+        for part in (-0.3, 0.3):
+            assert self.loss(self.right + part * noise, targets, None, usual) > least
 
     def test_right_answers_are_better_than_wrong_ones(self) -> None:
         answers = self.task.answers(self.right)

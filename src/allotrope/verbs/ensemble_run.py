@@ -80,7 +80,7 @@ class EnsembleRun:
         if not teacher.rivals:
             self.show.say("one member answers as well as all: there is nothing to distil")
             return others
-        student = self._student(teacher)
+        student = self._student(teacher, axes)
         self.trained.append(student)
         others[DISTILLED] = member_of(self.count + 1, student, axes)
         return others
@@ -109,7 +109,7 @@ class EnsembleRun:
 
         return self._learned(begun, train)
 
-    def _student(self, teacher: Ensemble) -> TrainedPlan:
+    def _student(self, teacher: Ensemble, axes: Mapping[str, int]) -> TrainedPlan:
         """One network that learns what the members answer together."""
         (rival,) = [each for each in teacher.rivals if each.form == ENSEMBLE]
         number = self.count + 1
@@ -118,9 +118,9 @@ class EnsembleRun:
 
         def train() -> TrainedPlan:
             self.show.say(f"one network learns what {self.count} answer")
-            with taught_by(rival, begun.plan, self.show) as teaching:
-                folder = self._folder(number)
-                return pipeline.trained(begun.plan, folder, self.show, teaching)
+            data = taught_by(rival, begun.plan, axes, self.show)
+            plan = replace(begun.plan, data=data)
+            return pipeline.trained(plan, self._folder(number), self.show)
 
         return self._learned(begun, train)
 

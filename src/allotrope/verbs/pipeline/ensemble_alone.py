@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from allotrope.data.examples import Data
-from allotrope.frameworks.contract import Arrays
-from allotrope.network.network import Network
 from allotrope.progress import Progress
-from allotrope.shrinking.distill import answers_in, distillation
-from allotrope.tasks.contract import Answers
+from allotrope.tasks import Task
+from allotrope.tasks.contract import Answers, Encoded, Labels
+from allotrope.tasks.distilled import SHARE
 from allotrope.training.batch_statistics import with_new_statistics
 from allotrope.training.greedy_selection import standing
-from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
-from allotrope.verbs.pipeline.ensemble_values import Member, member_of
+from allotrope.verbs.pipeline.ensemble_values import Member, in_views, member_of
 from allotrope.verbs.pipeline.first_batches import first_batches
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.rivals import Rival
@@ -63,20 +61,29 @@ def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
 
 
-@contextmanager
-def taught_by(rival: Rival, plan: Plan, show: Progress) -> Iterator[Teaching]:
-    """What an ensemble in one file teaches: raw answers that its probabilities or values tell."""
-    network: Network = rival.network
+def taught_by(rival: Rival, plan: Plan, axes: Mapping[str, int], show: Progress) -> Data:
+    """The data of the plan, by what an ensemble in one file says of training examples.
+
+    It is asked once about each as it is, and mirrored where that means the same: what it says of
+    a changed or mixed example is taken for what it says of the example itself, as a label is.
+    """
+    data, network = plan.data, rival.network
     example = next(first_batches(plan, plan.recipe)).inputs
     with asked_teacher(network, example, plan.settings, show) as asked:
-        ask = asked or answers_in(plan.framework, network, plan.data, plan.recipe, plan.settings)
-        # Own units and temperatures are in the file: what is learned is in those of the student.
-        tasks = {task.name: task for task in plan.tasks}
+        ask = asked or partial(network.run, framework=plan.framework)
+        answers = in_views(ask, data.inputs, data.train, axes)
+    taught = {
+        task.name: _taught(task, answers[task.name], data.train[task.name]) for task in plan.tasks
+    }
+    return replace(data, taught=taught)
 
-        def raw(inputs: Arrays) -> dict[str, Answers]:
-            answers = ask(inputs)
-            return {name: task.raw(answers[name]) for name, task in tasks.items()}
 
-        yield distillation(
-            network, plan.data, plan.recipe, plan.framework, plan.settings, answers=raw
-        )
+def _taught(task: Task, answers: Answers, labels: Labels) -> Encoded:
+    """Targets of which `SHARE` are the answers and the rest the labels; all of them without one."""
+    said, own = task.as_targets(answers), task.encode(labels)
+    if own.weights is None:
+        return Encoded(SHARE * said + (1 - SHARE) * own.targets, None)
+    known = own.weights.reshape(*own.weights.shape, *(1,) * (said.ndim - own.weights.ndim)) > 0
+    share = np.where(known, np.float32(SHARE), np.float32(1))
+    targets = share * said + (1 - share) * own.targets
+    return Encoded(targets, np.ones_like(own.weights))

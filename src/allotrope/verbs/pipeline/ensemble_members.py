@@ -30,11 +30,6 @@ STUDENT = 2.0
 more in each example, and goes on gaining by that (Beyer et al., CVPR 2022,
 https://arxiv.org/abs/2106.05237)."""
 
-BY_SIZE, CAREFUL = ("sgd", "momentum", "nesterov"), 0.25
-"""Optimizers whose steps grow with the gradient, and the part of the learning rate that they take
-with a teacher: at a temperature of 4 its gradients are up to four times those of labels, and with
-all of its rate a whitened_cnn of Fashion-MNIST answered one class for everything."""
-
 
 @dataclass(frozen=True)
 class Making:
@@ -165,10 +160,8 @@ def student_of(making: Making) -> MemberPlan:
     """The network from other initial weights, which is to learn what an ensemble answers."""
     member = of_seeds(making)
     recipe = with_time(member.plan.recipe, STUDENT)
-    # The teacher's answers are soft already.
-    recipe = replace(recipe, label_smoothing=0.0)
-    if recipe.optimizer in BY_SIZE:
-        recipe = replace(recipe, learning_rate=CAREFUL * recipe.learning_rate)
+    # The teacher's answers are soft already, as not every loss of labels takes them.
+    recipe = replace(recipe, label_smoothing=0.0, loss=Recipe().loss)
     return replace(member, plan=replace(member.plan, recipe=recipe))
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from allotrope.data.examples import Data
+from allotrope.data.examples import Data, Examples
 from allotrope.frameworks.contract import Arrays
 from allotrope.inputs.augmentation import augmentation_of
+from allotrope.inputs.contract import Input
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers
 from allotrope.training.combining import Combination
+from allotrope.training.evaluate import in_batches
 from allotrope.verbs.pipeline.outcome import TrainedPlan, outputs
 from allotrope.verbs.pipeline.rivals import Rival
 
@@ -92,3 +94,17 @@ def turned(inputs: Arrays, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Inputs [n, …] mirrored."""
     turned = {name: np.flip(inputs[name], axis) for name, axis in axes.items()}
     return {**inputs, **turned}
+
+
+def in_views(
+    answer: Callable[[Arrays], Mapping[str, Answers]],
+    inputs: Sequence[Input],
+    examples: Examples,
+    axes: Mapping[str, int],
+) -> dict[str, Answers]:
+    """The mean of what is answered to examples as they are and, if there are axes, mirrored."""
+    columns = {each.name: examples[each.name] for each in inputs}
+    views = [in_batches(answer, columns, inputs)]
+    if axes:
+        views.append(in_batches(lambda batch: answer(turned(batch, axes)), columns, inputs))
+    return {name: np.asarray(np.mean([view[name] for view in views], axis=0)) for name in views[0]}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from allotrope.data.examples import UNLABELLED, Data, Examples
 from allotrope.data.unlabelled import joined
+from allotrope.frameworks.contract import Arrays
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers, Encoded
-from allotrope.training.evaluate import in_batches
 from allotrope.training.greedy_selection import Standing, standing
 from allotrope.training.pseudo_labels import PseudoLabels, as_taught, class_shares, pseudo_labels
-from allotrope.verbs.pipeline.ensemble_values import mirror_axes, turned
+from allotrope.verbs.pipeline.ensemble_values import in_views, mirror_axes
 from allotrope.verbs.pipeline.outcome import TrainedPlan, outputs
 
 STREAM = 13
@@ -61,14 +61,14 @@ class Teacher:
 
     def answers(self, examples: Examples) -> Answers:
         """The mean answer [n, k] to examples as they are and mirrored, if that means the same."""
-        run = partial(self.trained.network.run, framework=self.trained.plan.framework)
-        inputs = {each.name: examples[each.name] for each in self.data.inputs}
-        views = [in_batches(run, inputs, self.data.inputs)]
+        network, name = self.trained.network, self.task.name
+
+        def answer(inputs: Arrays) -> dict[str, Answers]:
+            raw = network.run(inputs, framework=self.trained.plan.framework)
+            return {name: self.task.answers(raw[name])}
+
         axes = mirror_axes(self.data, self.trained)
-        if axes:
-            views.append(in_batches(lambda x: run(turned(x, axes)), inputs, self.data.inputs))
-        answers = [self.task.answers(view[self.task.name]) for view in views]
-        return np.asarray(np.mean(answers, axis=0))
+        return in_views(answer, self.data.inputs, examples, axes)[name]
 
     def pseudo_labels(self, examples: Examples) -> PseudoLabels:
         """Soft labels of examples without any, classes as often as the labels say."""
