@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +15,13 @@ from allotrope.architectures.choose import Choice, choose
 from allotrope.config import Settings
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Arrays, Batch
+from allotrope.frameworks.contract import Arrays
 from allotrope.network.initialize import draw, glorot_normal, lecun_normal
 from allotrope.network.network import Network
-from allotrope.tasks.distilled import distilled_loss, taught_targets
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.training.rate_finder import found_rate
-from allotrope.training.teach import Teaching
+from allotrope.verbs.pipeline.ensemble_alone import with_answers
 
 FRAMEWORK = "pytorch"
 SETTINGS = Settings(threads=1)
@@ -64,16 +63,14 @@ def _chosen(problem: ConceptProblem, data: Data, overrides: Mapping[str, Any], s
     )
 
 
-def _trained(data: Data, chosen: Choice, teaching: Teaching | None = None) -> Network:
-    return train(
-        chosen.network, data, chosen.recipe, SETTINGS, FRAMEWORK, teaching=teaching
-    ).network
+def _trained(data: Data, chosen: Choice) -> Network:
+    return train(chosen.network, data, chosen.recipe, SETTINGS, FRAMEWORK).network
 
 
-def _answers(network: Network, data: Data) -> dict[str, np.ndarray]:
-    """The raw outputs for all test data."""
+def _answers(network: Network, data: Data, split: str = "test") -> dict[str, np.ndarray]:
+    """The raw outputs for all data of a split."""
     run = functools.partial(find_framework(FRAMEWORK).run, network)
-    return in_batches(run, data.taken("test"), data.inputs)
+    return in_batches(run, data.taken(split), data.inputs)
 
 
 def _plainly(problem: ConceptProblem, data: Data, chosen: Choice, seed: int) -> Arrays:
@@ -98,22 +95,20 @@ def _members(problem: ConceptProblem, data: Data, seed: int) -> list[Network]:
 
 def _ensemble(problem: ConceptProblem, data: Data, chosen: Choice, seed: int) -> Arrays:
     """The mean of the members' logits."""
-    answers = [_answers(member, data) for member in _members(problem, data, seed)]
+    return _mean_of_members(problem, data, seed, "test")
+
+
+def _mean_of_members(problem: ConceptProblem, data: Data, seed: int, split: str) -> Arrays:
+    answers = [_answers(member, data, split) for member in _members(problem, data, seed)]
     return {name: np.mean([each[name] for each in answers], axis=0) for name in answers[0]}
 
 
 def _distilled(problem: ConceptProblem, data: Data, chosen: Choice, seed: int) -> Arrays:
     """One network that learns from labels and from the mean of the members' answers."""
-    members = _members(problem, data, seed)
-    run = find_framework(FRAMEWORK).run
     tasks = [task.trained_by(chosen.recipe, data.train[task.name]) for task in data.tasks]
-
-    def teach(batch: Batch, answer: Callable[[Arrays], Arrays]) -> Batch:
-        answers = [run(member, batch.inputs) for member in members]
-        mean = {task.name: np.mean([each[task.name] for each in answers], axis=0) for task in tasks}
-        return replace(batch, targets={**batch.targets, **taught_targets(tasks, mean)})
-
-    return _answers(_trained(data, chosen, Teaching(teach, distilled_loss)), data)
+    mean = _mean_of_members(problem, data, seed, "train")
+    answers = {task.name: task.answers(mean[task.name]) for task in tasks}
+    return _answers(_trained(with_answers(data, tasks, answers), chosen), data)
 
 
 def _redrawn(network: Network, initializer: str, seed: int) -> Network:

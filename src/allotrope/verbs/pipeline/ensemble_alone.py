@@ -12,10 +12,10 @@ from allotrope.data.examples import Data
 from allotrope.progress import Progress
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers, Encoded, Labels
-from allotrope.tasks.distilled import SHARE
 from allotrope.training.batch_statistics import with_new_statistics
 from allotrope.training.greedy_selection import standing
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
+from allotrope.verbs.pipeline.ensemble_members import SAID
 from allotrope.verbs.pipeline.ensemble_values import Member, in_views, member_of
 from allotrope.verbs.pipeline.first_batches import first_batches
 from allotrope.verbs.pipeline.planning import Plan
@@ -71,19 +71,21 @@ def taught_by(rival: Rival, plan: Plan, axes: Mapping[str, int], show: Progress)
     example = next(first_batches(plan, plan.recipe)).inputs
     with asked_teacher(network, example, plan.settings, show) as asked:
         ask = asked or partial(network.run, framework=plan.framework)
-        answers = in_views(ask, data.inputs, data.train, axes)
-    taught = {
-        task.name: _taught(task, answers[task.name], data.train[task.name]) for task in plan.tasks
-    }
+        return with_answers(data, plan.tasks, in_views(ask, data.inputs, data.train, axes))
+
+
+def with_answers(data: Data, tasks: Sequence[Task], answers: Mapping[str, Answers]) -> Data:
+    """The data by labels and by what is answered, in the user's terms, to training examples."""
+    taught = {task.name: _taught(task, answers[task.name], data.train[task.name]) for task in tasks}
     return replace(data, taught=taught)
 
 
 def _taught(task: Task, answers: Answers, labels: Labels) -> Encoded:
-    """Targets of which `SHARE` are the answers and the rest the labels; all of them without one."""
+    """Targets of which `SAID` are the answers and the rest the labels; all of them without one."""
     said, own = task.as_targets(answers), task.encode(labels)
     if own.weights is None:
-        return Encoded(SHARE * said + (1 - SHARE) * own.targets, None)
+        return Encoded(SAID * said + (1 - SAID) * own.targets, None)
     known = own.weights.reshape(*own.weights.shape, *(1,) * (said.ndim - own.weights.ndim)) > 0
-    share = np.where(known, np.float32(SHARE), np.float32(1))
+    share = np.where(known, np.float32(SAID), np.float32(1))
     targets = share * said + (1 - share) * own.targets
     return Encoded(targets, np.ones_like(own.weights))

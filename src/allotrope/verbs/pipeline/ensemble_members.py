@@ -30,6 +30,11 @@ STUDENT = 2.0
 more in each example, and goes on gaining by that (Beyer et al., CVPR 2022,
 https://arxiv.org/abs/2106.05237)."""
 
+SAID = 0.5
+"""What the ensemble's answers count in its targets; the labels count the rest. An ensemble is
+hardly better than one network, and where it is wrong labels are right: with 0.9 the student of five
+members was worse than one that learned labels as long (docs/decisions.md)."""
+
 
 @dataclass(frozen=True)
 class Making:
@@ -160,8 +165,9 @@ def student_of(making: Making) -> MemberPlan:
     """The network from other initial weights, which is to learn what an ensemble answers."""
     member = of_seeds(making)
     recipe = with_time(member.plan.recipe, STUDENT)
-    # The teacher's answers are soft already, as not every loss of labels takes them.
-    recipe = replace(recipe, label_smoothing=0.0, loss=Recipe().loss)
+    # The teacher's answers are soft already, and not every loss of labels takes such.
+    smoothing = (1 - SAID) * recipe.label_smoothing
+    recipe = replace(recipe, label_smoothing=smoothing, loss=Recipe().loss)
     return replace(member, plan=replace(member.plan, recipe=recipe))
 
 
