@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from allotrope.data.examples import Data
 from allotrope.progress import Progress
+from allotrope.shrinking.distill import answers_in
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers, Encoded, Labels
 from allotrope.training.batch_statistics import with_new_statistics
@@ -70,7 +70,7 @@ def taught_by(rival: Rival, plan: Plan, axes: Mapping[str, int], show: Progress)
     data, network = plan.data, rival.network
     example = next(first_batches(plan, plan.recipe)).inputs
     with asked_teacher(network, example, plan.settings, show) as asked:
-        ask = asked or partial(network.run, framework=plan.framework)
+        ask = asked or answers_in(plan.framework, network, data, plan.recipe, plan.settings)
         return with_answers(data, plan.tasks, in_views(ask, data.inputs, data.train, axes))
 
 
