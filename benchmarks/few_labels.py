@@ -25,7 +25,8 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.data import read_data
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
+from allotrope.measure.candidates import Candidate
+from allotrope.measure.network_files import FLOAT_FILE
 from allotrope.progress import Progress
 from allotrope.verbs.fit import fit, fit_among
 from allotrope.verbs.pipeline import Among

@@ -10,7 +10,8 @@ from typing import Any
 
 from allotrope import cli
 from allotrope.config import Settings
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
+from allotrope.measure.candidates import Candidate
+from allotrope.measure.network_files import FLOAT_FILE
 from allotrope.measure.rounds import Turns
 from allotrope.progress import Progress
 from allotrope.verbs.fit_to_target import fit as whole_fit

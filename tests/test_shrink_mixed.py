@@ -9,7 +9,8 @@ import onnx
 import pytest
 
 import allotrope
-from allotrope.measure.candidates import FLOAT_FILE, Candidate, candidates
+from allotrope.measure.candidates import Candidate, candidates
+from allotrope.measure.network_files import FLOAT_FILE
 from allotrope.progress import Progress
 from quick import fit_with
 from shrunk import ONE, fit, shrink_with

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import allotrope
-from allotrope.measure.candidates import INT8_FOLDER, Candidate
+from allotrope.measure.candidates import Candidate
+from allotrope.measure.network_files import INT8_FOLDER
 from coarse_quantizer import coarse
 from shrunk import ONE, fit, shrink_with
 

@@ -99,6 +99,13 @@ class Input(abc.ABC):
         Raises: UsageError if the network has no such input, or takes something else there.
         """
 
+    def shortened(self, network: Network) -> Network:
+        """The prepared network in a form that leaves out what is padding in all examples asked.
+
+        For files that answer: lengths may be computed in it.
+        """
+        return network
+
     @abc.abstractmethod
     def read(self, argument: str) -> np.ndarray:
         """One raw example, without the axis of examples, from a command's argument.

@@ -15,6 +15,7 @@ from allotrope.config import Target
 from allotrope.data.store.carried_columns import write_columns
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
+from allotrope.measure.network_files import FLOAT_FILE, INT8_FOLDER, source_in, write_network
 from allotrope.measure.rounds import BATCH, SINGLE, USUAL, Timing, Turns, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
 from allotrope.measure.timed_lengths import cut_in_words
@@ -30,9 +31,6 @@ from allotrope.wording import counted
 Arrays = Mapping[str, np.ndarray]
 CALIBRATION = 300
 """How many examples calibrate: NNCF's own default; more changed nothing here."""
-
-FLOAT_FILE = "model.onnx"
-INT8_FOLDER = "candidates"
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,7 @@ def measure_candidates(
     among: Callable[[Path], list[Candidate]] | None = None,
     further: Further | None = None,
     turns: Turns = USUAL,
+    form: Network | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network of raw inputs and answers in units, by name.
 
@@ -126,10 +125,9 @@ def measure_candidates(
     is relative to `folder`. What fails is a row with its reason. `among` says which candidates
     there are, by default all. `calibration` are inputs of training examples. `splits` are
     `validation`, which decides, and `test`, which is reported. `further` are candidates behind
-    these.
+    these. All but the baseline are made of the `form`, a faster one of the same answers.
     """
-    network.save(folder / FLOAT_FILE)
-    (folder / INT8_FOLDER).mkdir(exist_ok=True)
+    write_network(network, form or network, folder)
     every = (among or candidates)(folder)
     how: dict[str, Any] = {"further": further, "turns": turns}
     rows = measure(every, calibrating(calibration), splits, threads, report, **how)
@@ -144,17 +142,17 @@ def candidates(folder: Path) -> list[Candidate]:
     NNCF's int8 files are the fastest in OpenVINO and no faster than float32 in ONNX Runtime; ONNX
     Runtime's serve both, and are OpenVINO's second chance if NNCF's lose too much.
     """
-    whole, files = folder / FLOAT_FILE, folder / INT8_FOLDER
+    whole, files, source = folder / FLOAT_FILE, folder / INT8_FOLDER, source_in(folder)
     float32 = files / "float32.onnx"
     by_nncf, by_onnxruntime = files / "int8-nncf.onnx", files / "int8-onnxruntime.onnx"
     return [
         Candidate("pytorch", "float32", whole, baseline=True),
-        Candidate("onnxruntime", "float32", float32, source=whole),
-        Candidate("onnxruntime", "int8", by_onnxruntime, "onnxruntime", source=whole),
-        Candidate("openvino", "float32", float32, source=whole),
-        Candidate("openvino", "bfloat16", float32, source=whole),
-        Candidate("openvino", "int8", by_onnxruntime, "onnxruntime", source=whole),
-        Candidate("openvino", "int8", by_nncf, "nncf", source=whole),
+        Candidate("onnxruntime", "float32", float32, source=source),
+        Candidate("onnxruntime", "int8", by_onnxruntime, "onnxruntime", source=source),
+        Candidate("openvino", "float32", float32, source=source),
+        Candidate("openvino", "bfloat16", float32, source=source),
+        Candidate("openvino", "int8", by_onnxruntime, "onnxruntime", source=source),
+        Candidate("openvino", "int8", by_nncf, "nncf", source=source),
     ]
 
 

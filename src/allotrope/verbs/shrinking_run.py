@@ -12,8 +12,9 @@ from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.errors import UsageError
 from allotrope.limits import limits_of
-from allotrope.measure.candidates import INT8_FOLDER, Candidate
+from allotrope.measure.candidates import Candidate
 from allotrope.measure.choice import REFERENCE, nearest_miss
+from allotrope.measure.network_files import INT8_FOLDER
 from allotrope.progress import Progress, duration
 from allotrope.shrinking.stripped import strip
 from allotrope.tasks.metric import Metric

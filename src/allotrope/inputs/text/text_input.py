@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
+from allotrope.inputs.text.filled_places import with_filled_places
 from allotrope.inputs.text.hashing import Hashing
 from allotrope.inputs.text.raw_bytes import (
     byte_counts,
@@ -120,8 +121,16 @@ class Text(Input):
                 f"input '{self.name}' needs a network that takes '{WORDS}' or '{GRAMS}', int32 "
                 f"[n, w]; this network takes {', '.join(names) or 'nothing'}."
             )
-        inner = {name: f"{self.name}.{name}.buckets" for name in names}
+        inner = {name: self._buckets(name) for name in names}
         return chained(self._hashed(inner), network.renamed(inner))
+
+    def shortened(self, network: Network) -> Network:
+        """With places for as many words as the longest text has."""
+        return with_filled_places(network, self._buckets(WORDS))
+
+    def _buckets(self, terms: str) -> str:
+        """How the buckets of `words` or `grams` are called in a prepared network."""
+        return f"{self.name}.{terms}.buckets"
 
     def _hashed(self, outputs: Mapping[str, str]) -> Network:
         """Raw bytes to buckets; `outputs` are the kinds of terms and what they are to be called."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import openvino
 
-PARTS = (4, 8, 16, 32)
+PARTS = (4, 8, 16, 32, 64)
 
 
 @functools.cache

@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allotrope.delivery.finished import finished
-from allotrope.measure.candidates import (
-    FLOAT_FILE,
-    INT8_FOLDER,
-    Candidate,
-    calibrating,
-    measure,
-)
+from allotrope.delivery.finished import answering, finished
+from allotrope.measure.candidates import Candidate, calibrating, measure
 from allotrope.measure.choice import judge
 from allotrope.measure.left_in_float import MIXED
+from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.verbs.pipeline.outcome import judging, leaving_in_float
 from allotrope.verbs.pipeline.shrunk_measured import at_pace
@@ -43,8 +38,8 @@ def mixed_precision(
     """
     plan, today = bench.plan, before.today
     data, task = plan.data, plan.tasks[0]
-    (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
-    finished(network, data.inputs, plan.tasks).save(folder / FLOAT_FILE)
+    whole = finished(network, data.inputs, plan.tasks)
+    write_network(whole, answering(whole, data.inputs), folder)
     file = bench.folder / today["file"]
     beside = Candidate(today["runtime"], today["precision"], file, BEFORE, baseline=True)
     own = [each for each in bench.among(folder) if _form(each) == form_of(row)]

@@ -14,7 +14,7 @@ from allotrope.architectures.for_tables import is_table
 from allotrope.config import Target
 from allotrope.data.examples import Data
 from allotrope.data.like_lengths import ordinary
-from allotrope.delivery.finished import finished
+from allotrope.delivery.finished import answering, finished
 from allotrope.frameworks.contract import Arrays
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates, spread
@@ -235,6 +235,7 @@ def measured(
         with_rivals(among.candidates, rivals),
         leaving_in_float(data, task, target),
         among.turns,
+        answering(network, data.inputs),
     )
     for line in trees_in_words(rows, task):
         show.say(line)

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Target
-from allotrope.delivery.finished import finished
+from allotrope.delivery.finished import answering, finished
 from allotrope.errors import UsageError
-from allotrope.measure.candidates import (
-    FLOAT_FILE,
-    INT8_FOLDER,
-    Candidate,
-    Split,
-    calibrating,
-    measure,
-)
+from allotrope.measure.candidates import Candidate, Split, calibrating, measure
 from allotrope.measure.choice import DECIDING, REFERENCE, judge
+from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrinking.groups import groups
@@ -272,8 +266,8 @@ def _rows(
     """A row for each candidate of a network with raw answers; test data takes no part."""
     plan = bench.plan
     data, task = plan.data, plan.tasks[0]
-    (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
-    finished(network, data.inputs, plan.tasks).save(folder / FLOAT_FILE)
+    whole = finished(network, data.inputs, plan.tasks)
+    write_network(whole, answering(whole, data.inputs), folder)
     splits = {"validation": split or judging(data, "validation", task)}
     calibration = calibrating(data.taken("train"))
     return measure(among(folder), calibration, splits, bench.threads, turns=bench.turns)

@@ -12,16 +12,10 @@ import numpy as np
 
 from allotrope.config import Target
 from allotrope.data.examples import Data
-from allotrope.delivery.finished import finished
+from allotrope.delivery.finished import answering, finished
 from allotrope.errors import UsageError
-from allotrope.measure.candidates import (
-    FLOAT_FILE,
-    INT8_FOLDER,
-    Candidate,
-    Split,
-    calibrating,
-    measure,
-)
+from allotrope.measure.candidates import Candidate, Split, calibrating, measure
+from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.tasks import Task
 from allotrope.verbs.pipeline.planning import Among
@@ -63,8 +57,8 @@ def untrained_costs(
 
     Files are made in `folder`. Raises: UsageError if none can be measured.
     """
-    (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
-    finished(unlike_arrays(network), data.inputs, tasks).save(folder / FLOAT_FILE)
+    whole = finished(unlike_arrays(network), data.inputs, tasks)
+    write_network(whole, answering(whole, data.inputs), folder)
     few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
     calibration = calibrating(data.taken("train"))
     # What it answers does not count: nothing was learned yet.
