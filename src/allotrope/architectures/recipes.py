@@ -32,7 +32,7 @@ class Family:
     recipe: Recipe
     widths: tuple[float, ...] = ()
     usual_width: float = 1.0
-    enough_epochs: float = 10.0
+    enough_epochs: float = 8.0
     most_epochs: float = 40.0
     whitened: bool = False
     arguments: Callable[[Image], dict[str, Any]] = _plain

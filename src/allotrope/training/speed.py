@@ -17,6 +17,7 @@ Clock = Callable[[], float]
 
 SMALLEST_BATCH = 16
 PROBE_SECONDS = 0.2
+PROBES = 4
 
 
 def training_speed(
@@ -42,16 +43,17 @@ def training_speed(
 
 
 def _speed(trainer: Trainer, batch: Batch) -> float:
-    """Examples a second, by the faster of two steps that move no weight.
+    """Examples a second, by the fastest of a few steps that move no weight.
 
-    They are on as much of the batch as takes about `PROBE_SECONDS`.
+    They are on as much of the batch as takes about `PROBE_SECONDS`. A machine that others use too
+    is slower for some of them: too narrow a network would be chosen for the whole training.
     """
     small = batch.first(SMALLEST_BATCH)
     one_step(trainer, small, 0.0, 1)
     affordable = PROBE_SECONDS / timed_step(trainer, small, 0.0, 2) * SMALLEST_BATCH
     whole = batch.first(max(SMALLEST_BATCH, int(affordable)))
     one_step(trainer, whole, 0.0, 3)
-    return len(whole) / min(timed_step(trainer, whole, 0.0, step) for step in (4, 5))
+    return len(whole) / min(timed_step(trainer, whole, 0.0, 4 + step) for step in range(PROBES))
 
 
 def one_step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
