@@ -118,6 +118,9 @@ class EnsembleRun:
 
         def train() -> TrainedPlan:
             self.show.say(f"one network learns what {self.count} answer")
+            if "loss" in self.options.recipe:
+                asked = self.options.recipe["loss"]
+                self.show.say(f"by the usual loss: {asked} takes labels, not an ensemble's answers")
             data = taught_by(rival, begun.plan, axes, self.show)
             plan = replace(begun.plan, data=data)
             return pipeline.trained(plan, self._folder(number), self.show)
