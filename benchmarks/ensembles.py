@@ -1,7 +1,7 @@
 """What an ensemble in one file gains, beside its members and one network that learned from it.
 
-    python benchmarks/ensembles.py fashion adult [--data ../shared/data] [--seeds 3] [--budget 90s]
-                                   [--distill] [--members 5] [--out runs]
+    python benchmarks/ensembles.py fashion adult [--data ../shared/data] [--seeds 3] [--first 0]
+                                   [--budget 90s] [--distill] [--members 5] [--out runs]
 
 Fashion-MNIST and adult by their own test splits: `fit --ensemble 5` with 90 s for each member. Of
 each seed a row: test metric of the mean member and of the best on validation data, of the ensemble
@@ -150,7 +150,7 @@ def main(asked: argparse.Namespace) -> list[list[str]]:
         for name in asked.sets:
             path, options = source(name, Path(asked.data), Path(scratch))
             data = allotrope.read(path, **options)
-            for seed in range(asked.seeds):
+            for seed in range(asked.first, asked.first + asked.seeds):
                 run = allotrope.fit(
                     path,
                     ensemble=asked.members,
@@ -183,6 +183,7 @@ if __name__ == "__main__":
     parser.add_argument("sets", nargs="+", choices=("fashion", "adult"))
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--budget", default="90s")
     parser.add_argument("--distill", action="store_true")
