@@ -15,6 +15,9 @@ from allotrope.verbs.pipeline.outcome import TrainedPlan
 from allotrope.verbs.pipeline.unlabelled_answers import Teacher
 from allotrope.wording import counted
 
+SURE = 2.0
+"""Within so many standard errors a difference may be chance, in 19 of 20 cases."""
+
 
 @dataclass(frozen=True)
 class FewLabels:
@@ -52,13 +55,13 @@ def outcome(method: Method, trained: Sequence[TrainedPlan], counts: Sequence[int
 def _is_better(last: Teacher, first: Teacher) -> bool:
     """By the metric that decides; of equals by a loss that is lower by more than chance.
 
-    That is by more than the standard error of the differences on the same examples. Of ten held-out
-    labels networks that have learned nothing get the same, and one has the lower loss.
+    That is by more than `SURE` standard errors of the differences on the same examples. Of ten
+    held-out labels networks that have learned nothing get the same, and one has the lower loss.
     """
     if last.standing[0] != first.standing[0]:
         return last.standing[0] > first.standing[0]
     gains = _surprises(first) - _surprises(last)
-    return bool(gains.mean() > gains.std() / np.sqrt(len(gains)))
+    return bool(gains.mean() > SURE * gains.std() / np.sqrt(len(gains)))
 
 
 def _surprises(stage: Teacher) -> np.ndarray:
