@@ -14,7 +14,9 @@ from allotrope.data import Batches, read_data
 from allotrope.errors import DataError, UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.run import read_record
+from allotrope.tasks.calibration import surprises
 from allotrope.tasks.contract import Encoded
+from allotrope.tasks.probabilities import softmax
 from allotrope.training.checkpoints import read
 from allotrope.training.learning_along import BELIEVING, with_beliefs
 from allotrope.training.pseudo_labels import as_taught, pseudo_labels
@@ -231,3 +233,13 @@ def test_a_quarter_of_each_batch_has_labels():
     known = (whole.train["side"] >= 0)[batches.order(0)].reshape(3, 16)
     assert known[:, :4].all() and not known[:, 4:].any()
     assert [batch.weights["side"].sum() for batch in batches.epoch(0)] == [4, 4, 4]
+
+
+def test_who_is_as_often_wrong_and_less_sure_of_it_knows_no_more():
+    stream = np.random.default_rng(0)
+    labels = stream.integers(0, 2, 20)
+    logits = stream.normal(size=(20, 2)) + np.eye(2)[labels]
+    sure, doubtful = softmax(5 * logits), softmax(logits)
+    np.testing.assert_allclose(surprises(sure, labels), surprises(doubtful, labels), rtol=1e-4)
+    knowing = softmax(logits + 2 * np.eye(2)[labels])
+    assert surprises(knowing, labels).mean() < surprises(doubtful, labels).mean() - 0.1

@@ -19,14 +19,16 @@ FEWEST = 50
 """With fewer labelled examples logits stay as they are."""
 
 
-def best_temperature(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
+def best_temperature(
+    logits: NDArray[Any], labels: NDArray[np.int64], fewest: int = FEWEST
+) -> float:
     """What logits [n, k] are to be divided by so that their cross-entropy is least.
 
     Labels [n] count as (n + 1) / (n + 2) of a certain one, as in Platt 1999: else the best
-    confidence in answers that are all right would be infinite. 1 for fewer than `FEWEST` examples.
+    confidence in answers that are all right would be infinite. 1 for fewer than the `fewest`.
     """
     count = len(logits)
-    if count < FEWEST:
+    if count < fewest:
         return 1.0
     from scipy.optimize import brentq  # scikit-learn brings SciPy
 
@@ -46,6 +48,17 @@ def best_temperature(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
     if slope(high) <= 0:
         return COLDEST
     return float(np.exp(-brentq(slope, low, high, xtol=1e-6)))
+
+
+def surprises(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """-log of each example's probability [n, k] of its label [n]: [n].
+
+    However few labels there are, by the temperature that suits them best: who is as often
+    wrong and less sure of it knows no more.
+    """
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    honest = softmax(logits / best_temperature(logits, labels, fewest=1))
+    return -np.log(honest[np.arange(len(labels)), labels])
 
 
 def calibration(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, Any]:

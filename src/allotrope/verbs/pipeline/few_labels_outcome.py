@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.data.examples import UNLABELLED
+from allotrope.tasks.calibration import surprises
 from allotrope.training.pseudo_labels import by_class
 from allotrope.verbs.pipeline.few_labels import Method
 from allotrope.verbs.pipeline.outcome import TrainedPlan
@@ -53,22 +54,16 @@ def outcome(method: Method, trained: Sequence[TrainedPlan], counts: Sequence[int
 
 
 def _is_better(last: Teacher, first: Teacher) -> bool:
-    """By the metric that decides; of equals by a loss that is lower by more than chance.
+    """By the metric that decides; of equals by a calibrated loss lower by more than chance.
 
     That is by more than `SURE` standard errors of the differences on the same examples. Of ten
     held-out labels networks that have learned nothing get the same, and one has the lower loss.
     """
     if last.standing[0] != first.standing[0]:
         return last.standing[0] > first.standing[0]
-    gains = _surprises(first) - _surprises(last)
+    labels = first.data.validation[first.task.name]
+    gains = surprises(first.alone, labels) - surprises(last.alone, labels)
     return bool(gains.mean() > SURE * gains.std() / np.sqrt(len(gains)))
-
-
-def _surprises(stage: Teacher) -> np.ndarray:
-    """-log of what it answers to each held-out example for the label that it has: [n]."""
-    labels = stage.data.validation[stage.task.name]
-    least = np.finfo(np.float32).tiny
-    return -np.log(np.maximum(stage.alone[np.arange(len(labels)), labels], least))
 
 
 def _facts(stage: Teacher) -> dict[str, Any]:
