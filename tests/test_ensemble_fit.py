@@ -166,7 +166,8 @@ def test_whatever_members_differ_in_they_are_one_file(tmp_path, kind):
 def test_one_network_learns_what_all_answer(tmp_path, capsys):
     options = {**QUICK, "epochs": 4, "out": tmp_path, "max_drop": 100, "quiet": False}
     run = fit("digits", ensemble=2, distill=True, loss="focal", **options)
-    assert "by the usual loss: focal takes labels" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "is learned by cross-entropy: focal takes labels, not what an ensemble answers" in said
     losses = [row["start"]["recipe"].get("loss") for row in run.json["members"]]
     assert losses == ["focal", "focal", "cross-entropy"]
     (row,) = [row for row in run.json["ensemble"]["forms"] if row["form"] == "distilled"]

@@ -118,14 +118,20 @@ class EnsembleRun:
 
         def train() -> TrainedPlan:
             self.show.say(f"one network learns what {self.count} answer")
-            if "loss" in self.options.recipe:
-                asked = self.options.recipe["loss"]
-                self.show.say(f"by the usual loss: {asked} takes labels, not an ensemble's answers")
+            self._say_other_losses(begun.plan)
             data = taught_by(rival, begun.plan, axes, self.show)
             plan = replace(begun.plan, data=data)
             return pipeline.trained(plan, self._folder(number), self.show)
 
         return self._learned(begun, train)
+
+    def _say_other_losses(self, plan: Plan) -> None:
+        """What the student's tasks minimize in place of a loss that was asked for."""
+        for task in plan.tasks:
+            asked, usual = (task.takes(each.recipe.loss) for each in (self.plan, plan))
+            if asked != usual:
+                reason = f"{asked} takes labels, not what an ensemble answers"
+                self.show.say(f"{task.name} is learned by {usual}: {reason}")
 
     def _begun(self, number: int, make: Callable[[], MemberPlan]) -> MemberPlan:
         """A member that is written down before it learns."""

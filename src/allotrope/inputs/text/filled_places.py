@@ -7,6 +7,7 @@ are known beforehand.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,10 @@ def with_filled_places(network: Network, words: str) -> Network:
         return network
     every = graph.fresh(f"{words}.every")
     cutting = _Cutting(graph, words)
-    nodes = [Node(maker.operator, maker.inputs, (every,), maker.attributes, every, maker.domain)]
     graph.forget(words)
     cutting.cut(every)
-    graph.replace([words], [*nodes, *cutting.nodes])
+    made = replace(maker, outputs=(every,), name=every)
+    graph.replace([words], [made, *cutting.nodes])
     return graph.applied_to(network)
 
 

@@ -61,9 +61,13 @@ def _is_better(last: Teacher, first: Teacher) -> bool:
     """
     if last.standing[0] != first.standing[0]:
         return last.standing[0] > first.standing[0]
-    labels = first.data.validation[first.task.name]
-    gains = surprises(first.alone, labels) - surprises(last.alone, labels)
+    gains = _surprises(first) - _surprises(last)
     return bool(gains.mean() > SURE * gains.std() / np.sqrt(len(gains)))
+
+
+def _surprises(stage: Teacher) -> np.ndarray:
+    """Those of held-out labels [n], of which the mean is the calibrated loss."""
+    return surprises(stage.alone, stage.data.validation[stage.task.name])
 
 
 def _facts(stage: Teacher) -> dict[str, Any]:
@@ -84,8 +88,8 @@ def _verdict(method: Method, stages: Sequence[Teacher], beaten: bool) -> str:
     what = "is delivered" if beaten else "does not beat labels alone, which are delivered"
     return (
         f"{method.name} {what}: {task.metric.title} {task.metric_text(_metric(last))} on "
-        f"{_held_out(count)}, {alone} by labels alone; loss {-last.standing[1]:.3g} and "
-        f"{-first.standing[1]:.3g}"
+        f"{_held_out(count)}, {alone} by labels alone; calibrated loss "
+        f"{_surprises(last).mean():.3g} and {_surprises(first).mean():.3g}"
     )
 
 

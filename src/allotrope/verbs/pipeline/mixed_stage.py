@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allotrope.delivery.finished import answering, finished
 from allotrope.measure.candidates import Candidate, calibrating, measure
 from allotrope.measure.choice import judge
 from allotrope.measure.left_in_float import MIXED
-from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.verbs.pipeline.outcome import judging, leaving_in_float
 from allotrope.verbs.pipeline.shrunk_measured import at_pace
 from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Row, Workbench, form_of
+from allotrope.verbs.pipeline.written_network import write_finished
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ def mixed_precision(
     """
     plan, today = bench.plan, before.today
     data, task = plan.data, plan.tasks[0]
-    whole = finished(network, data.inputs, plan.tasks)
-    write_network(whole, answering(whole, data.inputs), folder)
+    write_finished(network, data.inputs, plan.tasks, folder)
     file = bench.folder / today["file"]
     beside = Candidate(today["runtime"], today["precision"], file, BEFORE, baseline=True)
     own = [each for each in bench.among(folder) if _form(each) == form_of(row)]

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Target
-from allotrope.delivery.finished import answering, finished
 from allotrope.errors import UsageError
 from allotrope.measure.candidates import Candidate, Split, calibrating, measure
 from allotrope.measure.choice import DECIDING, REFERENCE, judge
-from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrinking.groups import groups
@@ -36,6 +34,7 @@ from allotrope.verbs.pipeline.shrunk_values import (
     form_of,
     latency_of,
 )
+from allotrope.verbs.pipeline.written_network import write_finished
 
 FEW = 64
 """Examples with which a network is timed whose answers do not count yet."""
@@ -266,8 +265,7 @@ def _rows(
     """A row for each candidate of a network with raw answers; test data takes no part."""
     plan = bench.plan
     data, task = plan.data, plan.tasks[0]
-    whole = finished(network, data.inputs, plan.tasks)
-    write_network(whole, answering(whole, data.inputs), folder)
+    write_finished(network, data.inputs, plan.tasks, folder)
     splits = {"validation": split or judging(data, "validation", task)}
     calibration = calibrating(data.taken("train"))
     return measure(among(folder), calibration, splits, bench.threads, turns=bench.turns)

@@ -12,13 +12,12 @@ import numpy as np
 
 from allotrope.config import Target
 from allotrope.data.examples import Data
-from allotrope.delivery.finished import answering, finished
 from allotrope.errors import UsageError
 from allotrope.measure.candidates import Candidate, Split, calibrating, measure
-from allotrope.measure.network_files import write_network
 from allotrope.network.network import Network
 from allotrope.tasks import Task
 from allotrope.verbs.pipeline.planning import Among
+from allotrope.verbs.pipeline.written_network import write_finished
 
 FEW = 64
 """Examples with which a network is timed whose answers do not count yet."""
@@ -57,8 +56,7 @@ def untrained_costs(
 
     Files are made in `folder`. Raises: UsageError if none can be measured.
     """
-    whole = finished(unlike_arrays(network), data.inputs, tasks)
-    write_network(whole, answering(whole, data.inputs), folder)
+    write_finished(unlike_arrays(network), data.inputs, tasks, folder)
     few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
     calibration = calibrating(data.taken("train"))
     # What it answers does not count: nothing was learned yet.

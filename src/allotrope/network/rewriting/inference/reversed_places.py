@@ -14,9 +14,9 @@ from allotrope.network.rewriting.rewriter import Rewriter
 def with_reversed_places(network: Network) -> Network:
     """The network that reverses what it looks up by, not what it has looked up."""
     graph = Rewriter(network.graph, network.weights)
-    reversing = [node for node in graph.nodes() if _looked_up(graph, node) is not None]
-    for node in reversing:
-        _put_before(graph, node)
+    reversing = [(node, looked) for node in graph.nodes() if (looked := _looked_up(graph, node))]
+    for node, looked in reversing:
+        _put_before(graph, node, looked)
     return graph.applied_to(network) if reversing else network
 
 
@@ -32,9 +32,8 @@ def _looked_up(graph: Rewriter, node: Node) -> Node | None:
     return looked if by_table else None
 
 
-def _put_before(graph: Rewriter, node: Node) -> None:
-    looked = _looked_up(graph, node)
-    assert looked is not None
+def _put_before(graph: Rewriter, node: Node, looked: Node) -> None:
+    """The node over the places of a lookup, and the lookup by what it gives."""
     table, places = looked.inputs
     turned = graph.fresh(f"{places}.reversed")
     reverse = Node("ReverseSequence", (places, node.inputs[1]), (turned,), node.attributes, turned)
