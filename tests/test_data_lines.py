@@ -124,7 +124,7 @@ def test_lines_of_two_encodings_are_each_read_in_their_own(tmp_path):
     data = allotrope.read(tmp_path / "mixed.txt")
     whole = [text_of(row) for split in data.splits.values() for row in split["text"]]
     assert whole.count("the fïlm was very long") == 2
-    assert "1 line as cp1252" in notes(data)
+    assert "1 line (62), read as cp1252" in notes(data)
 
 
 def test_lines_without_a_text_are_left_out_and_said(tmp_path):

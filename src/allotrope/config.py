@@ -85,6 +85,7 @@ class DataOptions:
     columns by which splits are parted: no group in two, or the test is the latest. `decide` is the
     task by which is chosen, the first if None; `metric` are names of metrics by task. `cache_size`
     is how many bytes of decoded examples may lie on disk, 0 for none, None for the usual number.
+    `encoding` is that of texts and tables, None for what each file shows.
     `decimal` is what parts decimals in texts, point or comma, None for what the table shows;
     `skip_bad_rows` leaves rows out that cannot be read. `tokenizer`, `max_tokens`, `padding_token`
     and `token_inputs` say what a network from an ONNX file takes of texts, None for what it and the
@@ -109,6 +110,7 @@ class DataOptions:
     metric: Mapping[str, str] = field(default_factory=dict)
     known: KnownColumns = field(default_factory=KnownColumns)
     cache_size: int | None = None
+    encoding: str | None = None
     decimal: str | None = None
     skip_bad_rows: bool = False
     tokenizer: Path | None = None

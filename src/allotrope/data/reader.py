@@ -12,6 +12,7 @@ from allotrope.config import DataOptions, parse_cache_size, parse_value_range
 from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, UNLABELLED, Data
+from allotrope.data.file_text import checked_encoding
 from allotrope.data.leaks import leak_notes
 from allotrope.data.number_forms import MARKS
 from allotrope.data.reading import Reading
@@ -42,6 +43,7 @@ def read(
     input: Kinds = None,
     group: str | None = None,
     time: str | None = None,
+    encoding: str | None = None,
     decimal: str | None = None,
     skip_bad_rows: bool = False,
     decide: str | None = None,
@@ -67,6 +69,7 @@ def read(
         input: kinds of inputs by column, such as image, text or categorical; none leaves it out.
         group: a column of which no value may stand in two splits.
         time: a column of numbers or dates: the test is the latest part.
+        encoding: that of texts and tables, if not what each file shows.
         decimal: what parts decimals in texts, point or comma, if a table can be read in two ways.
         skip_bad_rows: leave out rows that cannot be read, and name them.
         decide: of several tasks the one whose metric decides; by default the first.
@@ -95,6 +98,7 @@ def read(
     pictures: dict[str, Any] = {"image_size": image_size, "workers": workers, "layout": layout}
     columns: dict[str, Any] = {"decide": decide, "group": group, "time": time, **kinds}
     columns |= {"decimal": decimal, "skip_bad_rows": skip_bad_rows}
+    columns["encoding"] = checked_encoding(encoding)
     if decimal is not None and decimal not in MARKS:
         raise unknown_name("mark of decimals", decimal, MARKS)
     size = None if cache_size is None else parse_cache_size(cache_size)

@@ -19,6 +19,8 @@ OBJECTS = (".jsonl", ".ndjson")
 """How files are called that hold a JSON object a line."""
 ZIPPED, ZIPPED_BEGINNING = ".gz", b"\x1f\x8b"
 """How gzip's files are called, and how they begin."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How texts begin that are marked so, as spreadsheets write them."""
 MOST_UNPACKED = 2_000_000_000
 """Bytes: a small file may say that it holds any number."""
 BYTES_AT_ONCE = 262_144
@@ -91,9 +93,13 @@ def inner_suffix(path: Path) -> str:
 
 
 def text_in(path: Path) -> str:
-    """The text of a file in UTF-8, decompressed if it is gzip's. Raises: ArgumentError."""
+    """The text of a file in UTF-8, or marked as UTF-16, decompressed if it is gzip's.
+
+    Raises: ArgumentError.
+    """
     try:
-        return unpacked(path).decode("utf-8-sig")
+        data = unpacked(path)
+        return data.decode("utf-16" if data[:2] in UTF_16 else "utf-8-sig")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArgumentError(
             f"{path}: cannot be decompressed: {error}. Expected a whole gzip file."
@@ -101,7 +107,9 @@ def text_in(path: Path) -> str:
     except OSError as error:
         raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
+        raise ArgumentError(
+            f"{path}: is not in UTF-8, in which predictions read texts. Save it as UTF-8."
+        ) from None
 
 
 def unpacked(path: Path, most: int = MOST_UNPACKED) -> bytes:

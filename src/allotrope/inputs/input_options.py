@@ -58,6 +58,11 @@ COLUMNS = (
         "it; it is no input.",
     ),
     Option(
+        "encoding",
+        "the encoding of texts and tables, such as gb18030, shift_jis or cp1251; by default what "
+        "each file shows.",
+    ),
+    Option(
         "decimal",
         "what parts decimals in numbers of a table, point or comma, if 1,234 may be either.",
         choices=("point", "comma"),
@@ -94,6 +99,7 @@ class ColumnOptions(TypedDict, total=False):
     input: Sequence[str] | Mapping[str, str] | str | None
     group: str | None
     time: str | None
+    encoding: str | None
     decimal: str | None
     skip_bad_rows: bool
     decide: str | None

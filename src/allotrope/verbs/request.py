@@ -228,6 +228,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
     Raises: UsageError for a range that is none, unknown kinds and metrics.
     """
     from allotrope.data.asked_columns import asked_kinds, asked_names
+    from allotrope.data.file_text import checked_encoding
     from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
     from allotrope.tasks.several import METRICS
 
@@ -244,6 +245,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
         time=arguments["time"],
         metric=asked_kinds("metric", arguments["metric"], METRICS),
         cache_size=None if size is None else parse_cache_size(size),
+        encoding=checked_encoding(arguments["encoding"]),
         decimal=arguments["decimal"],
         skip_bad_rows=bool(arguments["skip_bad_rows"]),
         **reading(arguments),

@@ -25,7 +25,12 @@ from allotrope.data.sources.lines.text_file import (
     text_size,
 )
 from allotrope.data.sources.paged_json import JsonColumns, read_by_page
-from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
+from allotrope.data.sources.text_keeper import (
+    NotByPage,
+    TextKeeper,
+    check_by_page,
+    columns_in_memory,
+)
 from allotrope.data.store.json_pages import JsonColumn, JsonValues
 from allotrope.data.store.kept_rows import RowKeeper
 from allotrope.data.store.lazy_columns import Columns, Entry, LazyColumns
@@ -98,10 +103,11 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
     remedy = SPLIT_IT
     if keeper is not None:
         try:
+            check_by_page(options)
             return read_by_page(path, keeper, in_memory)
         except (NotByPage, NoRoom) as error:
             remedy = f"It cannot be read by page either: {error}."
-    file = read_text_file(path, remedy=remedy)
+    file = read_text_file(path, remedy=remedy, encoding=options.encoding)
     notes.extend(file.notes)
     columns, wrong = JsonColumns(), []
     for number, line in enumerate(file.lines, 1):

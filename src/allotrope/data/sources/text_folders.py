@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.encodings import decoded, printable, shown
+from allotrope.data.encodings import printable, shown
 from allotrope.data.examples import LABEL, UNLABELLED
+from allotrope.data.file_text import OVERRULED, USUAL, FilesText, titled
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked
@@ -144,32 +145,39 @@ def _texts(
     """
     paths = [path for part in files.splits.values() for path, _ in part]
     lengths = tuple((split, len(part)) for split, part in files.splits.items())
-    keeper = TextKeeper.of_large(
-        folder, paths, str(folder), MEMORY_PER_BYTE, lengths, options, report
-    )
+    how = lengths if options.encoding is None else (*lengths, options.encoding)
+    read = FilesText(folder, paths, options.encoding)
+    keeper = TextKeeper.of_large(folder, paths, str(folder), MEMORY_PER_BYTE, how, options, report)
     if keeper is not None:
         try:
-            return {split: _on_disk(keeper, files, split, encodings) for split in files.splits}
+            return {
+                split: _on_disk(keeper, part, split, read, encodings)
+                for split, part in files.splits.items()
+            }
         except NoRoom as error:
             keeper.require_memory(error)
             encodings.clear()
     size = sum(path.stat().st_size for path in paths)
     require_memory(size * MEMORY_PER_BYTE, str(folder), "Leave out --cache-size 0.")
     return {
-        split: np.array(list(_contents(part, encodings)), np.dtypes.StringDType())
+        split: np.array(list(_contents(part, read, encodings)), np.dtypes.StringDType())
         for split, part in files.splits.items()
     }
 
 
 def _on_disk(
-    keeper: TextKeeper, files: TextFiles, split: str, encodings: Counter[str]
+    keeper: TextKeeper,
+    files: Sequence[tuple[Path, str]],
+    split: str,
+    read: FilesText,
+    encodings: Counter[str],
 ) -> np.ndarray:
     """The texts of a split on disk, from files that are read if that was not done before."""
     stored = keeper.opened(split)
     if stored is None:
         own: Counter[str] = Counter()
         with keeper.taking([split]) as taken:
-            for text in raised_apart(_contents(files.splits[split], own)):
+            for text in raised_apart(_contents(files, read, own)):
                 taken.add(split, text)
             taken.facts["encodings"] = dict(own)
         stored = keeper.opened(split)
@@ -178,10 +186,12 @@ def _on_disk(
     return as_text_column(keeper.column(split))
 
 
-def _contents(files: Sequence[tuple[Path, str]], encodings: Counter[str]) -> Iterator[str]:
+def _contents(
+    files: Sequence[tuple[Path, str]], read: FilesText, encodings: Counter[str]
+) -> Iterator[str]:
     """The text of each file, whose encoding is counted."""
     for path, _ in files:
-        text, encoding = decoded(path.read_bytes())
+        text, encoding = read.read(path)
         encodings[encoding] += 1
         yield text.removeprefix("\ufeff")
 
@@ -193,12 +203,12 @@ def _of_files(each: object) -> Text | Tokens:
 
 def _notes(files: TextFiles, encodings: Mapping[str, int]) -> list[str]:
     notes = ["a text a file, whose folder is the label"]
-    strange = {
-        name: count for name, count in encodings.items() if name not in ("utf-8", "utf-8-sig")
-    }
+    strange = {name: count for name, count in encodings.items() if name not in USUAL}
     if strange:
-        listed = ", ".join(f"{counted(count, 'file')} as {name}" for name, count in strange.items())
-        notes.append(f"not all files are UTF-8: {listed}; save them as UTF-8 if they look wrong")
+        listed = ", ".join(
+            f"{counted(count, 'file')} as {titled(name)}" for name, count in strange.items()
+        )
+        notes.append(f"not all files are UTF-8: {listed}; {OVERRULED}")
     if files.left_out:
         listed = ", ".join(
             f"{name} ({reason})" for name, reason in list(files.left_out.items())[:LISTED]

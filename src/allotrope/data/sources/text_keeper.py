@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,13 @@ LONG = 32
 
 class NotByPage(Exception):
     """Why a file is not read by page."""
+
+
+def check_by_page(options: DataOptions) -> None:
+    """Raises: NotByPage if files are to be read in another encoding than UTF-8."""
+    name = codecs.lookup(options.encoding or "utf-8").name
+    if name not in ("utf-8", "utf-8-sig"):
+        raise NotByPage(f"it is read as {name}, and not as UTF-8")
 
 
 def is_large(cells: Sequence[str]) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import decoded, printable
+from allotrope.data.file_text import SAMPLE, USUAL, encoding_notes, is_latin
 from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.lines.labelled_lines import COLUMNS, LabelledLines, parted
 from allotrope.data.sources.lines.text_file import (
     MEMORY_PER_BYTE,
-    notes_of,
     opened,
     text_size,
 )
@@ -36,11 +36,12 @@ class PagedLines:
     path: Path
     keeper: TextKeeper
     used: Counter[str] = field(default_factory=Counter)
+    others: list[int] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
         """What of the encodings is not as usual."""
-        return notes_of(self.path, self.used)
+        return encoding_notes(self.path, self.used, self.others)
 
     def lines(self) -> Iterator[str]:
         """Each line, decoded by itself, without its end.
@@ -49,14 +50,21 @@ class PagedLines:
         """
         # Lines are gone over twice, for their form and for their texts, and counted once.
         self.used.clear()
-        first = True
-        for data in _raw_lines(self.path):
+        self.others.clear()
+        strange, utf8 = b"", 0
+        for number, data in enumerate(_raw_lines(self.path), 1):
             line, encoding = decoded(data)
             if encoding.startswith(("utf-16", "utf-32")) or "\0" in line:
                 raise NotByPage("it holds zero bytes, or is no UTF-8")
             self.used[encoding] += 1
-            yield line.removeprefix("\ufeff") if first else line
-            first = False
+            if encoding in USUAL:
+                utf8 += not data.isascii()
+            elif len(strange) < SAMPLE:
+                self.others.append(number)
+                strange += data
+            yield line.removeprefix("\ufeff") if number == 1 else line
+        if len(self.others) > utf8 and not is_latin(strange):
+            raise NotByPage("it is no UTF-8, and not Latin")
 
     def labelled(self, form: str) -> LabelledLines:
         """The lines apart in labels, which are in memory, and texts, which are on disk.

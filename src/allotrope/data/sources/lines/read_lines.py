@@ -30,7 +30,7 @@ from allotrope.data.sources.lines.text_file import (
     TextFile,
     read_text_file,
 )
-from allotrope.data.sources.text_keeper import NotByPage
+from allotrope.data.sources.text_keeper import NotByPage, check_by_page
 from allotrope.data.split_names import SPLIT_WORDS
 from allotrope.data.store.lazy_columns import Columns
 from allotrope.data.store.store import NoRoom
@@ -94,14 +94,15 @@ def _read(path: Path, options: DataOptions, report: Report) -> _Read:
     remedy = SPLIT_IT
     if paged is not None:
         try:
+            check_by_page(options)
             return _Read(paged, LineForms.of(paged.lines()))
         except NotByPage as error:
             remedy = _no_page(error)
-    return _in_memory(path, remedy)
+    return _in_memory(path, remedy, options.encoding)
 
 
-def _in_memory(path: Path, remedy: str) -> _Read:
-    file = read_text_file(path, remedy=remedy)
+def _in_memory(path: Path, remedy: str, encoding: str | None = None) -> _Read:
+    file = read_text_file(path, remedy=remedy, encoding=encoding)
     return _Read(file, LineForms.of(file.lines))
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from allotrope.data.encodings import decoded
+from allotrope.data.file_text import file_text
 from allotrope.errors import DataError
 from allotrope.memory_limit import require_memory
-from allotrope.wording import counted
 
 COMPRESSED, GZIP = ".gz", b"\x1f\x8b"
 MOST_BYTES = 2_000_000_000
@@ -23,7 +21,6 @@ MEMORY_PER_BYTE = 4
 """What Python needs for a byte of text in lines, at the most."""
 CHUNK = 1 << 20
 SPLIT_IT = "Split it into several files."
-USUAL = ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True)
@@ -35,35 +32,21 @@ class TextFile:
     notes: list[str]
 
 
-def read_text_file(path: Path, most: int = MOST_BYTES, remedy: str = SPLIT_IT) -> TextFile:
+def read_text_file(
+    path: Path, most: int = MOST_BYTES, remedy: str = SPLIT_IT, encoding: str | None = None
+) -> TextFile:
     """Every line of a file, decoded; of a compressed one at most so many bytes.
 
-    Lines in UTF-8 and lines in Windows-1252 may stand in one file: each is read by itself.
+    Lines of two encodings may stand in one file: each is read by itself, if no `encoding` is asked.
     Raises: DataError for a file that is cut short, too large, or of no text.
     """
-    data = content(path, most, remedy=remedy)
-    _, encoding = decoded(data)
-    if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
-        lines, used = decoded(data)[0].splitlines(), Counter({encoding: 1})
-    else:
-        pairs = [decoded(line) for line in data.splitlines()]
-        lines, used = [line for line, _ in pairs], Counter(name for _, name in pairs)
+    whole = file_text(path, content(path, most, remedy=remedy), encoding)
+    lines = whole.lines
     if lines:
         lines[0] = lines[0].removeprefix("\ufeff")
-    if any("\0" in line for line in lines):
+    if "\0" in whole.text:
         raise DataError(f"{path}: holds zero bytes; expected lines of text.")
-    return TextFile(path, lines, notes_of(path, used))
-
-
-def notes_of(path: Path, used: Counter[str]) -> list[str]:
-    """What of the encodings is not as usual."""
-    strange = {name: count for name, count in used.items() if name not in USUAL}
-    if not strange:
-        return []
-    listed = ", ".join(f"{counted(count, 'line')} as {name}" for name, count in strange.items())
-    if len(used) == 1:
-        listed = f"it was read as {next(iter(strange))}"
-    return [f"'{path.name}' is not all UTF-8: {listed}; save it as UTF-8 if it looks wrong"]
+    return TextFile(path, lines, whole.notes(path))
 
 
 def content(

@@ -87,7 +87,11 @@ def _taken(cells: Sequence[str] | StoredTexts, rows: Sequence[int]) -> Sequence[
 
 
 def read_delimited(
-    path: Path, notes: list[str], skip_bad_rows: bool = False, remedy: str = SPLIT_IT
+    path: Path,
+    notes: list[str],
+    skip_bad_rows: bool = False,
+    remedy: str = SPLIT_IT,
+    encoding: str | None = None,
 ) -> TextTable:
     """The rows of a table; what was guessed of encoding and separator is added to `notes`.
 
@@ -95,7 +99,7 @@ def read_delimited(
 
     Raises: DataError if it is no table, or rows differ in length and are not to be skipped.
     """
-    read = read_table_text(path, notes, MEMORY_PER_BYTE, remedy)
+    read = read_table_text(path, notes, MEMORY_PER_BYTE, remedy, encoding)
     separator = read.separator
     if separator:
         say_separator(path, separator, notes)

@@ -16,7 +16,12 @@ from allotrope.data.sources.table.delimited import (
     read_delimited,
 )
 from allotrope.data.sources.table.paged_table import first_rows, paged_table
-from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
+from allotrope.data.sources.text_keeper import (
+    NotByPage,
+    TextKeeper,
+    check_by_page,
+    columns_in_memory,
+)
 from allotrope.data.store.store import NoRoom, Store
 from allotrope.memory_limit import data_limit
 
@@ -46,6 +51,7 @@ def read_columns(
     if keeper is not None:
         own: list[str] = []
         try:
+            check_by_page(options)
             table = paged_table(path, own, keeper)
             columns = table.columns(named(table, own), in_memory, own, skip)
         except (NotByPage, NoRoom) as error:
@@ -53,10 +59,10 @@ def read_columns(
         else:
             notes.extend(own)
             return columns
-    return named(read_delimited(path, notes, skip, remedy), notes)
+    return named(read_delimited(path, notes, skip, remedy, options.encoding), notes)
 
 
-def told_by(path: Path) -> TextTable:
+def told_by(path: Path, encoding: str | None) -> TextTable:
     """What tells the columns of a table: all of it, or the first rows if it is read by page.
 
     Raises: DataError if it is no table.
@@ -65,4 +71,4 @@ def told_by(path: Path) -> TextTable:
     if text_size(path, most) > most:
         with suppress(NotByPage):
             return first_rows(path, [])
-    return read_delimited(path, [])
+    return read_delimited(path, [], encoding=encoding)

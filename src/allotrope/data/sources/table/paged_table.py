@@ -12,9 +12,10 @@ from typing import cast
 
 from allotrope.data.cells import known_text
 from allotrope.data.encodings import decoded
+from allotrope.data.file_text import USUAL
 from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
-from allotrope.data.sources.lines.text_file import USUAL, opened, opened_text
+from allotrope.data.sources.lines.text_file import opened, opened_text
 from allotrope.data.sources.table.delimited import (
     TextColumns,
     TextTable,

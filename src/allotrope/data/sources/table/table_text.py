@@ -6,13 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from allotrope.data.encodings import decoded
+from allotrope.data.file_text import file_text
 from allotrope.data.sources.lines.text_file import COMPRESSED, GZIP, SPLIT_IT, content
 from allotrope.errors import DataError
-from allotrope.wording import counted
 
 SUFFIXES = (".csv", ".tsv", ".tab")
-USUAL = ("utf-8", "utf-8-sig")
 BEGINNINGS = (
     (b"PK\x03\x04", "a workbook of a spreadsheet (.xlsx) or a zip archive", "Save it as .csv."),
     (b"\xd0\xcf\x11\xe0", "a workbook of a spreadsheet (.xls)", "Save it as .csv."),
@@ -30,7 +28,6 @@ BEGINNINGS = (
 )
 """How files begin that are called .csv and are none."""
 PAGE = re.compile(rb"\s*(<!doctype html|<html|<\?xml)", re.IGNORECASE)
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -53,16 +50,22 @@ def is_table(path: Path) -> bool:
 
 
 def read_table_text(
-    path: Path, notes: list[str], memory_per_byte: int, remedy: str = SPLIT_IT
+    path: Path,
+    notes: list[str],
+    memory_per_byte: int,
+    remedy: str = SPLIT_IT,
+    encoding: str | None = None,
 ) -> TableText:
     """The text of a table; what was guessed of its encoding is added to `notes`.
 
-    Raises: DataError for a file that is of another kind, or cannot be decompressed.
+    Raises: DataError for a file that is of another kind, or cannot be decompressed or decoded.
     """
     data = content(path, memory_per_byte=memory_per_byte, remedy=remedy)
     check_packed_once(path, data)
     check_kind(path, data)
-    text = _decoded(path, data, notes).removeprefix("\ufeff")
+    whole = file_text(path, data, encoding)
+    notes.extend(whole.notes(path))
+    text = whole.text.removeprefix("\ufeff")
     if "\0" in text:
         raise DataError(f"{path}: holds zero bytes; expected a table in text.")
     return apart_first_line(text)
@@ -93,29 +96,3 @@ def apart_first_line(text: str) -> TableText:
         return TableText(text)
     # An empty line in its place, so that lines are counted as in the file.
     return TableText("\n" + text[said.end() :], said[1])
-
-
-def _decoded(path: Path, data: bytes, notes: list[str]) -> str:
-    """The text. Lines of two encodings may stand in one file: each is read by itself."""
-    text, encoding = decoded(data)
-    if encoding in USUAL:
-        return text
-    if encoding.startswith("utf"):
-        notes.append(f"'{path.name}' was read as {encoding}; save it as UTF-8 if it looks wrong")
-        return text
-    lines = data.splitlines(keepends=True)
-    pairs = [decoded(line) for line in lines]
-    others = [number for number, (_, name) in enumerate(pairs, 1) if name not in USUAL]
-    is_utf8 = any(
-        name in USUAL and not line.isascii() for line, (_, name) in zip(lines, pairs, strict=True)
-    )
-    if not is_utf8:
-        notes.append(f"'{path.name}' was read as {encoding}; save it as UTF-8 if it looks wrong")
-        return text
-    listed = ", ".join(map(str, others[:LISTED]))
-    more = f" and {len(others) - LISTED:,} more" if len(others) > LISTED else ""
-    notes.append(
-        f"'{path.name}' has two encodings: it is UTF-8 but for {counted(len(others), 'line')} "
-        f"({listed}{more}), read as {encoding}; save it as UTF-8 if it looks wrong"
-    )
-    return "".join(line for line, _ in pairs)

@@ -40,7 +40,7 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
     If class folders say the classes, a table is read only if columns are asked for.
     Raises: DataError if there are several tables that are not told apart by their names.
     """
-    naming = _naming(folder, _names_pictures)
+    naming = _naming(folder, _names_pictures, options)
     if not naming and next(iter(scan(folder).root.below()), None) is None:
         tables = _tables(folder)
         return _chosen(folder, tables) if tables else Tables()
@@ -54,10 +54,10 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
 
 def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
     """The same for a folder of volumes: whether they lie in class folders is asked of these."""
-    subjects = _naming(folder, _names_subjects)
+    subjects = _naming(folder, _names_subjects, options)
     if subjects:
         return _chosen(folder, subjects)
-    naming = _naming(folder, _names_volumes)
+    naming = _naming(folder, _names_volumes, options)
     if not naming:
         return Tables()
     asked = bool(options.target or options.task or options.input)
@@ -72,13 +72,15 @@ def _passed_over(naming: Sequence[Path], files: str) -> Tables:
     return Tables(notes=(note,))
 
 
-def _naming(folder: Path, names_files: Callable[[Path, TextColumns], bool]) -> list[Path]:
+def _naming(
+    folder: Path, names_files: Callable[[Path, TextColumns], bool], options: DataOptions
+) -> list[Path]:
     """The tables right in the folder of which a column names such files in it."""
     naming = []
     for path in _tables(folder):
         # It may be about anything; named itself, it would be said what is wrong.
         with suppress(DataError):
-            if names_files(folder, with_header(told_by(path), [])):
+            if names_files(folder, with_header(told_by(path, options.encoding), [])):
                 naming.append(path)
     return naming
 
