@@ -33,10 +33,13 @@ def striped(symmetric):
     return images
 
 
+NOISE = np.random.default_rng(1).integers(0, 100, (COUNT, 16, 16, 1), np.uint8)
 COLUMNS = {
     "above": striped(symmetric=True),
     "beside": striped(symmetric=False),
-    "noise": np.random.default_rng(1).integers(0, 100, (COUNT, 16, 16, 1), np.uint8),
+    "noise": NOISE,
+    # Brighter to the right in every image, whatever its label.
+    "leaning": NOISE + np.linspace(0, 100, 16).astype(np.uint8)[:, None],
     "row": np.stack([LABELS, -LABELS], 1).astype(np.float32),
     "label": LABELS,
 }
@@ -74,7 +77,9 @@ def test_a_mosaic_needs_pictures_and_nothing_that_only_two_can_be_blended_of():
         (["row", "beside"], False, ["Images are not mirrored"]),
         (["above", "beside"], False, ["(above), 0% (beside)"]),
         (["beside", "above"], False, ["0% (beside)"]),
-        (["above", "noise"], False, ["does not show whether those of noise keep their meaning"]),
+        (["above", "noise"], True, ["of mirrored ones a simple classifier tells at most"]),
+        (["above", "beside", "noise"], False, ["does not show whether those of noise keep"]),
+        (["above", "leaning"], False, ["does not show whether those of leaning keep"]),
     ],
 )
 def test_pictures_are_mirrored_only_if_each_of_an_example_bears_it(names, may, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,12 @@ from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
-from allotrope.data.sources.json_object import json_object, no_objects, strange_values
+from allotrope.data.sources.json_object import (
+    json_object,
+    kind_in_words,
+    no_objects,
+    strange_values,
+)
 from allotrope.data.sources.json_values import ValueKinds, pages_of_values
 from allotrope.data.sources.lines.text_file import (
     COMPRESSED,
@@ -65,10 +71,13 @@ def read_json_lines(
     }
     place = _name(files)
     splits: dict[str, Columns] = {split: _without_columns(part) for split, part in parts.items()}
+    labels: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys(name for part in parts.values() for name in part.names):
-        for split, column in _columns(place, name, parts, titles).items():
+        columns, labels[name] = _columns(place, name, parts, titles)
+        for split, column in columns.items():
             splits[split][name] = cast(np.ndarray, column)
-    frame = Frame(place, splits, titles, table=True, notes=notes)
+    named = {name: those for name, those in labels.items() if those}
+    frame = Frame(place, splits, titles, table=True, notes=notes, label_names=named)
     keepers = [part.keep_rows for part in parts.values() if isinstance(part.keep_rows, RowKeeper)]
     if keepers:
         frame.keep_rows = replace(keepers[0], files=list(files.values()))
@@ -125,8 +134,11 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
 
 def _columns(
     place: str, name: str, parts: Mapping[str, JsonColumns], titles: Mapping[str, LineTitles]
-) -> dict[str, Entry]:
-    """A column by split. It is of one kind in all of them, so that it is looked at as a whole."""
+) -> tuple[dict[str, Entry], tuple[str, ...]]:
+    """A column by split, and its labels if its values are lists of them.
+
+    It is of one kind in all splits, so that it is looked at as a whole.
+    """
     stored = {split: part.stored[name] for split, part in parts.items() if name in part.stored}
     values = {split: part.values(name) for split, part in parts.items() if split not in stored}
     kinds = ValueKinds()
@@ -142,18 +154,18 @@ def _columns(
             columns[split] = JsonColumn(one, made, kinds.bytes_each)
         else:
             columns[split] = made(one)
-    return {split: columns[split] for split in parts}
+    labels = () if kinds.texts else kinds.lists.names()
+    return {split: columns[split] for split in parts}, labels
 
 
 def _strange(
     values: Mapping[str, list[Any] | JsonValues], titles: Mapping[str, LineTitles]
-) -> list[str]:
-    """What rows are called whose values are no texts."""
-    return [
-        title
-        for split, one in values.items()
-        for title, value in zip(
-            titles[split], (value for page in pages_of_values(one) for value in page), strict=True
-        )
-        if not isinstance(value, str | None)
-    ]
+) -> dict[str, list[str]]:
+    """What rows are called, by the kinds of their values."""
+    kinds = defaultdict(list)
+    for split, one in values.items():
+        every = (value for page in pages_of_values(one) for value in page)
+        for title, value in zip(titles[split], every, strict=True):
+            if value is not None:
+                kinds[kind_in_words(value)].append(title)
+    return kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,29 @@ def no_objects(path: Path, numbers: Sequence[int]) -> DataError:
     )
 
 
-def strange_values(place: object, name: str, titles: Sequence[str]) -> DataError:
-    """What is said of values that are no texts, in a column of texts."""
+def kind_in_words(value: Any) -> str:
+    """What a value of an object is, for people."""
+    if isinstance(value, bool):
+        return "true or false"
+    named = {str: "texts", int: "numbers", float: "numbers", list: "lists", dict: "objects"}
+    return named.get(type(value), "nothing")
+
+
+def strange_values(
+    place: object, name: str, kinds: Mapping[str, Sequence[str]], usual: str = ""
+) -> DataError:
+    """What is said of values of several kinds, or of one that is not read.
+
+    `kinds` are the titles of the lines of each kind; `usual` is what the other lines hold.
+    """
+    usual = usual or max(kinds, key=lambda kind: len(kinds[kind]))
+    others = [f"{kind} in {_some(titles)}" for kind, titles in kinds.items() if kind != usual]
+    if not others:
+        others = [f"of other kinds or lengths in {_some(kinds[usual])}"] if usual == "lists" else []
+    holds = "; ".join([usual, *others])
     return DataError(
-        f"{place}: '{name}' holds texts, and something else in {_some(titles)}. Expected "
-        "texts, numbers, or true and false in all lines."
+        f"{place}: '{name}' holds {holds}. Expected texts, numbers, true and false, or lists of "
+        "texts or of as many numbers, the same in all lines."
     )
 
 

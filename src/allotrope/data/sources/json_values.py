@@ -1,19 +1,19 @@
-"""Of which kind the values of a name are in objects: truth values, numbers or texts."""
+"""Of which kind the values of a name are in objects: truth values, numbers, texts or lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from allotrope.data.sources.list_cells import ListCells, Made
 from allotrope.data.store.json_pages import JsonValues
 
 LONG = 1000
 """Texts of more characters are kept each in memory of its own."""
-Made = Callable[[list[Any]], np.ndarray]
 
 
 @dataclass
@@ -25,6 +25,7 @@ class ValueKinds:
     flags: bool = True
     numbers: bool = True
     texts: bool = True
+    lists: ListCells = field(default_factory=ListCells)
     longest: int = 0
     characters: int = 0
 
@@ -36,6 +37,7 @@ class ValueKinds:
         self.flags = self.flags and all(isinstance(value, bool) for value in present)
         self.numbers = self.numbers and all(isinstance(value, int | float) for value in present)
         self.texts = self.texts and all(isinstance(value, str) for value in present)
+        self.lists.take(present)
         if self.texts:
             self.longest = max(self.longest, max(map(len, present), default=0))
             self.characters += sum(map(len, present))
@@ -47,7 +49,7 @@ class ValueKinds:
         if self.numbers and not long:
             return _numbers
         if not self.texts:
-            return None
+            return None if long else self.lists.made()
         is_long = long or self.longest > LONG
         return partial(_texts, np.dtypes.StringDType() if is_long else np.dtype("U"))
 
@@ -56,17 +58,19 @@ class ValueKinds:
         """What a value takes in an array, about."""
         if self.numbers:
             return 8
+        if not self.texts:
+            return self.lists.bytes_each
         if self.longest > LONG:
             return 16 + self.characters // max(self.count, 1)
         return 4 * self.longest
 
 
-def _numbers(values: list[Any]) -> np.ndarray:
+def _numbers(values: Sequence[Any]) -> np.ndarray:
     """NaN for what is missing."""
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
-def _texts(dtype: np.dtype, values: list[Any]) -> np.ndarray:
+def _texts(dtype: np.dtype, values: Sequence[Any]) -> np.ndarray:
     return np.array(["" if value is None else value for value in values], dtype)
 
 

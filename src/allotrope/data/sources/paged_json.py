@@ -14,7 +14,12 @@ import numpy as np
 
 from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
-from allotrope.data.sources.json_object import json_object, no_objects, strange_values
+from allotrope.data.sources.json_object import (
+    json_object,
+    kind_in_words,
+    no_objects,
+    strange_values,
+)
 from allotrope.data.sources.lines.text_file import opened_text
 from allotrope.data.sources.text_keeper import NotByPage, TakenTexts, TextKeeper, is_large
 from allotrope.data.store.json_pages import JsonPages, JsonPagesWriter, JsonValues
@@ -104,7 +109,7 @@ def _stored(keeper: TextKeeper, key: object, large: Sequence[str]) -> Stored | N
 
 
 def _write(path: Path, keeper: TextKeeper, key: object, large: Sequence[str]) -> None:
-    strange: dict[str, list[int]] = defaultdict(list)
+    strange: dict[str, dict[str, list[str]]] = {name: defaultdict(list) for name in large}
     with keeper.taking([*large, key]) as taken:
         writer = JsonPagesWriter(partial(taken.add_bytes, key))
         for number, row in raised_apart(_objects(path)):
@@ -112,9 +117,9 @@ def _write(path: Path, keeper: TextKeeper, key: object, large: Sequence[str]) ->
                 _take(name, row.pop(name, None), taken, strange[name], number)
             writer.append(number, row)
         writer.finish()
-        for name, numbers in strange.items():
-            if numbers:
-                raise strange_values(path, name, [f"line {number}" for number in numbers])
+        for name, kinds in strange.items():
+            if kinds:
+                raise strange_values(path, name, kinds, "texts")
         taken.facts.update(pages=writer.pages, starts=writer.starts)
 
 
@@ -131,11 +136,13 @@ def _add_texts(columns: JsonColumns, name: str, keeper: TextKeeper) -> None:
     columns.held[name] = list(held.cells)
 
 
-def _take(name: str, value: Any, taken: TakenTexts, strange: list[int], number: int) -> None:
+def _take(
+    name: str, value: Any, taken: TakenTexts, strange: dict[str, list[str]], number: int
+) -> None:
     if value is None or isinstance(value, str):
         taken.add(name, value or "")
     else:
-        strange.append(number)
+        strange[kind_in_words(value)].append(f"line {number}")
 
 
 def _large(first: Sequence[Mapping[str, Any]], in_memory: frozenset[str]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
-from allotrope.data.sources.frames.label_lists import labels_of
+from allotrope.data.sources.list_cells import ListCells
 from allotrope.errors import DataError, MissingDependencyError
 
 LISTED = 8
@@ -78,10 +78,11 @@ def columns_of(frame: Any, problems: dict[str, str] | None = None) -> FrameColum
     columns, own = FrameColumns(), dict[str, str]()
     for name in frame.columns:
         column = frame.get_column(name)
-        lists = labels_of(column)
-        array = lists.flags if lists is not None else _array(column)
-        if lists is not None:
-            columns.labels[str(name)] = lists.labels
+        array, labels = _lists(column)
+        if labels:
+            columns.labels[str(name)] = labels
+        if array is None:
+            array = _array(column)
         if array is None:
             own[str(name)] = f"'{name}' holds {_kind_in_words(column)}"
         else:
@@ -93,6 +94,16 @@ def columns_of(frame: Any, problems: dict[str, str] | None = None) -> FrameColum
     return columns
 
 
+def _lists(column: Any) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """A column of lists as an array [n, k], and the labels if they are such; None if it is none."""
+    if not str(column.dtype).startswith(("List", "Array", "Object")):
+        return None, ()
+    lists, cells = ListCells(), column.to_list()
+    lists.take(cells)
+    made = lists.made()
+    return (None, ()) if made is None else (made(cells), lists.names())
+
+
 def check_read(problems: Mapping[str, str]) -> None:
     """Raises: DataError for all columns that are not read."""
     listed = list(problems.values())
@@ -100,7 +111,8 @@ def check_read(problems: Mapping[str, str]) -> None:
         more = f" and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
         raise DataError(
             f"columns of a data frame: {'; '.join(listed[:LISTED])}{more}. Expected numbers, "
-            "texts, truth values, categories, dates, or lists of texts; leave others out."
+            "texts, truth values, categories, dates, or lists of texts or of as many numbers; "
+            "leave others out."
         )
 
 
