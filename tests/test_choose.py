@@ -228,8 +228,8 @@ def test_objects_are_mirrored(shared):
 def test_mirrored_ones_are_told_where_images_face_one_way(digits):
     upright = digits.train["image"]
     assert mirror.told_when_mirrored([upright]) > mirror.ALIKE
-    both = [upright[::2], upright[1::2, :, ::-1]]
-    assert mirror.told_when_mirrored(both) < mirror.ALIKE
+    turned = [upright[::2], upright[1::2, :, ::-1]]
+    assert mirror.told_when_mirrored(turned) < mirror.ALIKE
     assert mirror.told_when_mirrored([upright[:50]]) is None
 
 

@@ -147,7 +147,7 @@ def test_a_column_of_objects_is_of_one_kind_in_all_splits(tmp_path):
     made = rows(20, 1)
     made[3]["text"] = 7
     objects(tmp_path / "dev.jsonl", made)
-    with pytest.raises(DataError, match=r"'text' holds texts, and something else in dev.jsonl lin"):
+    with pytest.raises(DataError, match=r"'text' holds texts; numbers in dev.jsonl line 4"):
         read(tmp_path)
     made[3]["text"] = "seven"
     objects(tmp_path / "dev.jsonl", made)

@@ -97,7 +97,10 @@ def test_objects_a_line_are_columns(tmp_path):
     [
         ("", "holds no lines"),
         ('{"a": 1}\n[1]\nnot json\n', "no JSON object in line 2, line 3"),
-        ('{"a": "x"}\n{"a": 1}\n{"a": {"b": 2}}', "'a' holds texts, and something else in line 2"),
+        (
+            '{"a": "x"}\n{"a": 1}\n{"a": {"b": 2}}',
+            "'a' holds texts; numbers in line 2; objects in line 3",
+        ),
     ],
 )
 def test_what_is_no_object_a_line_is_refused(tmp_path, content, message):

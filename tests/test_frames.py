@@ -182,7 +182,7 @@ def test_answers_have_the_names_of_rows(run):
 
 
 def test_columns_that_are_not_read_are_all_named():
-    frame = polars.DataFrame({"a": [[1], [2]], "b": [{"x": 1}, {"x": 2}], "y": [1, 2]})
+    frame = polars.DataFrame({"a": [[1], [2, 3]], "b": [{"x": 1}, {"x": 2}], "y": [1, 2]})
     with pytest.raises(DataError, match=r"'a' holds List.*; 'b' holds Struct"):
         allotrope.read(frame, target="y")
     with pytest.raises(DataError, match="a list is no data"):

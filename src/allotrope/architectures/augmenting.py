@@ -114,13 +114,13 @@ def mirroring(data: Data, seed: int) -> tuple[bool, list[str]]:
             "Images are not mirrored in training: whether all answers stay the same is not known; "
             "--flip says that they do."
         ]
-    kept = {
+    judged = {
         each.name: kept_when_mirrored(data.train[each.name], data.train[task.name], task.size, seed)
         for each in pictures
     }
-    known = {name: one for name, one in kept.items() if one is not None}
+    known = {name: one for name, one in judged.items() if one is not None}
     shares = {name: one.share for name, one in known.items()}
-    if len(known) == len(kept) and all(one.is_enough for one in known.values()):
+    if len(known) == len(judged) and all(one.is_enough for one in known.values()):
         return True, [_said(True, shares)]
     # Where images are as often one way as the other, no label is needed to see it: of few labels
     # a classifier learns too little. Labels that turn too, as of arrows, it does learn.
@@ -130,11 +130,11 @@ def mirroring(data: Data, seed: int) -> tuple[bool, list[str]]:
             "Images are mirrored in training: of mirrored ones a simple classifier tells at most "
             f"{told:.0%} from others, and chance is 50%; --no-flip if left and right are answers."
         ]
-    if len(known) == len(kept):
+    if len(known) == len(judged):
         return False, [_said(False, shares)]
     unclear = ""
-    if len(kept) > 1:
-        unclear = f" of {', '.join(name for name in kept if name not in known)}"
+    if len(judged) > 1:
+        unclear = f" of {', '.join(name for name in judged if name not in known)}"
     return False, [
         f"Images are not mirrored in training: the data does not show whether those{unclear} "
         "keep their meaning."

@@ -69,7 +69,15 @@ def object_rows(path: Path, wanted: Sequence[str] | None = None) -> ObjectRows:
                     rows.reasons[line] = NO_OBJECT
     if not rows.values:
         raise ArgumentError(f"{path}: holds no rows.")
+    rows.values = [spread(row) for row in rows.values]
     return rows
+
+
+def spread(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with the numbers of lists as columns of their own, called by their places."""
+    lists = {name: value for name, value in row.items() if isinstance(value, list)}
+    cells = {f"{name}.{place}": one for name, own in lists.items() for place, one in enumerate(own)}
+    return {**cells, **row}
 
 
 def json_object(text: str) -> Mapping[str, Any] | None:
@@ -94,13 +102,18 @@ def parquet_rows(path: Path, wanted: Sequence[str] | None) -> Iterator[Mapping[s
     try:
         with ParquetFile(path) as file:
             names = file.schema_arrow.names
-            columns = [name for name in names if wanted is None or name in wanted]
+            columns = [name for name in names if wanted is None or is_wanted(name, wanted)]
             check_size(path, file.metadata, len(columns))
             for batch in file.iter_batches(columns=columns):
                 yield from batch.to_pylist()
     except (ArrowException, OSError) as error:
         reason = str(error).strip().rstrip(".").splitlines()[0]
         raise ArgumentError(f"{path}: is no whole parquet file ({reason}).") from None
+
+
+def is_wanted(name: str, wanted: Sequence[str]) -> bool:
+    """Whether a column, or the numbers of its lists, are among those that are wanted."""
+    return name in wanted or any(each.startswith(f"{name}.") for each in wanted)
 
 
 def check_size(path: Path, metadata: Any, columns: int) -> None:

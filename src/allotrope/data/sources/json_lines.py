@@ -151,11 +151,12 @@ def _columns(
     columns: dict[str, Entry] = {split: as_text_column(texts) for split, texts in stored.items()}
     for split, one in values.items():
         if isinstance(one, JsonValues):
-            columns[split] = JsonColumn(one, made, kinds.bytes_each)
+            pages = JsonColumn(one, made, kinds.bytes_each)
+            # A page at a time are columns [n] alone.
+            columns[split] = pages.whole() if kinds.are_lists else pages
         else:
             columns[split] = made(one)
-    labels = () if kinds.texts else kinds.lists.names()
-    return {split: columns[split] for split in parts}, labels
+    return {split: columns[split] for split in parts}, kinds.lists.names()
 
 
 def _strange(

@@ -34,7 +34,11 @@ def kind_in_words(value: Any) -> str:
     """What a value of an object is, for people."""
     if isinstance(value, bool):
         return "true or false"
-    named = {str: "texts", int: "numbers", float: "numbers", list: "lists", dict: "objects"}
+    if isinstance(value, list):
+        kinds = {kind_in_words(entry) for entry in value}
+        of = kinds.pop() if len(kinds) == 1 else "values of several kinds"
+        return "lists of texts" if of == "texts" or not value else f"lists of {len(value)} {of}"
+    named = {str: "texts", int: "numbers", float: "numbers", dict: "objects"}
     return named.get(type(value), "nothing")
 
 
@@ -47,8 +51,6 @@ def strange_values(
     """
     usual = usual or max(kinds, key=lambda kind: len(kinds[kind]))
     others = [f"{kind} in {_some(titles)}" for kind, titles in kinds.items() if kind != usual]
-    if not others:
-        others = [f"of other kinds or lengths in {_some(kinds[usual])}"] if usual == "lists" else []
     holds = "; ".join([usual, *others])
     return DataError(
         f"{place}: '{name}' holds {holds}. Expected texts, numbers, true and false, or lists of "

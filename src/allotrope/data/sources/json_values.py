@@ -54,11 +54,16 @@ class ValueKinds:
         return partial(_texts, np.dtypes.StringDType() if is_long else np.dtype("U"))
 
     @property
+    def are_lists(self) -> bool:
+        """Whether the values are lists, which are arrays [n, k]."""
+        return not self.flags and not self.numbers and not self.texts
+
+    @property
     def bytes_each(self) -> int:
         """What a value takes in an array, about."""
         if self.numbers:
             return 8
-        if not self.texts:
+        if self.are_lists:
             return self.lists.bytes_each
         if self.longest > LONG:
             return 16 + self.characters // max(self.count, 1)
