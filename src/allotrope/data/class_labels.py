@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from allotrope.data.encodings import decoded
+from allotrope.data.encodings import texts_of_bytes
 from allotrope.errors import DataError
 
 MOST_GRADES = 7
@@ -117,9 +117,7 @@ def _first_number(values: np.ndarray, names: tuple[str, ...], notes: list[str]) 
 
 def _flat(array: np.ndarray, notes: list[str]) -> np.ndarray:
     """One label an image, if the array has that form; bytes as texts."""
-    if array.dtype.kind == "S":
-        texts = [decoded(value)[0] for value in array.reshape(-1).tolist()]
-        array = np.array(texts, dtype="U").reshape(array.shape)
+    array = texts_of_bytes(array)
     if array.ndim != 2:
         return array
     if array.shape[1] == 1:

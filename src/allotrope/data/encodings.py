@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from allotrope.errors import DataError
 
 MARKS = (
@@ -36,6 +38,14 @@ def decoded(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1"), "latin-1"
+
+
+def texts_of_bytes(array: np.ndarray) -> np.ndarray:
+    """The array with texts where it holds the bytes of texts, as HDF5 and TensorFlow write them."""
+    if array.dtype.kind != "S":
+        return array
+    texts = [decoded(value)[0] for value in array.reshape(-1).tolist()]
+    return np.array(texts, dtype="U").reshape(array.shape)
 
 
 def _unmarked(data: bytes) -> str:

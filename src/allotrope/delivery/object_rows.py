@@ -5,7 +5,6 @@ Parquet needs pyarrow, which is imported only for it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.delivery.asked import ArgumentError, listed
-from allotrope.delivery.text_lines import OBJECTS, inner_suffix, text_in
+from allotrope.delivery.text_lines import OBJECTS, inner_suffix, objects_in
 
 PARQUET = (".parquet", ".pq")
 MOST_BYTES, MOST_CELLS = 4_000_000_000, 50_000_000
@@ -60,13 +59,12 @@ def object_rows(path: Path, wanted: Sequence[str] | None = None) -> ObjectRows:
         rows.values = list(parquet_rows(path, wanted))
         rows.lines = list(range(1, len(rows.values) + 1))
     else:
-        for line, text in enumerate(text_in(path).splitlines(), 1):
-            if text.strip():
-                row = json_object(text)
-                rows.values.append(row or {})
-                rows.lines.append(line)
-                if row is None:
-                    rows.reasons[line] = NO_OBJECT
+        for line, row in objects_in(path):
+            is_object = isinstance(row, dict)
+            rows.values.append(row if is_object else {})
+            rows.lines.append(line)
+            if not is_object:
+                rows.reasons[line] = NO_OBJECT
     if not rows.values:
         raise ArgumentError(f"{path}: holds no rows.")
     rows.values = [spread(row) for row in rows.values]
@@ -78,15 +76,6 @@ def spread(row: Mapping[str, Any]) -> Mapping[str, Any]:
     lists = {name: value for name, value in row.items() if isinstance(value, list)}
     cells = {f"{name}.{place}": one for name, own in lists.items() for place, one in enumerate(own)}
     return {**cells, **row}
-
-
-def json_object(text: str) -> Mapping[str, Any] | None:
-    """The object of a line; None if it is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def parquet_rows(path: Path, wanted: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:

@@ -15,8 +15,8 @@ from allotrope.delivery.asked import ArgumentError, Example
 
 LINES = (".txt",)
 """How files are called that hold a text a line."""
-OBJECTS = (".jsonl", ".ndjson")
-"""How files are called that hold a JSON object a line."""
+OBJECTS = (".jsonl", ".ndjson", ".json")
+"""How files are called that hold a JSON object a line, or a list of them."""
 ZIPPED, ZIPPED_BEGINNING = ".gz", b"\x1f\x8b"
 """How gzip's files are called, and how they begin."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -63,20 +63,37 @@ def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
 
 def read_objects(name: str, path: Path) -> Iterator[Example]:
     """The text that each line's JSON object has under this name; a line without has a reason."""
-    for line, text in enumerate(text_in(path).splitlines(), 1):
-        if not text.strip():
-            continue
+    for line, value in objects_in(path):
         one = Example({"file": str(path), "line": line})
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
         cell = value.get(name) if isinstance(value, dict) else None
         if isinstance(cell, str):
             one.inputs[name] = bytes_of(cell)
         else:
             one.reason = f'expected a JSON object with a text such as {{"{name}": "…"}}'
         yield one
+
+
+def objects_in(path: Path) -> Iterator[tuple[int, Any]]:
+    """Number and value of each line that is not empty, or of each entry of a list; None for none.
+
+    Raises: ArgumentError.
+    """
+    text = text_in(path)
+    entries = parsed(text) if text.lstrip().startswith("[") else None
+    if isinstance(entries, list):
+        yield from enumerate(entries, 1)
+        return
+    for line, row in enumerate(text.splitlines(), 1):
+        if row.strip():
+            yield line, parsed(row)
+
+
+def parsed(text: str) -> Any:
+    """What a text says in JSON; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def exists(path: Path) -> bool:

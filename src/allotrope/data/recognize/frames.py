@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.data.encodings import decoded, texts_of_bytes
 from allotrope.data.examples import UNLABELLED
 from allotrope.data.line_titles import taken_titles
 from allotrope.data.recognize.absent_labels import with_absent
@@ -69,8 +70,11 @@ def as_array(name: str, column: str, value: Any) -> np.ndarray:
     except Exception as error:  # noqa: BLE001 - an array-like of the user's may raise anything
         raise DataError(f"{name}: column '{column}' is no array: {error}.") from None
     if array.dtype.kind != "O":
-        return array
+        return texts_of_bytes(array)
     present = [cell for cell in array.reshape(-1) if cell is not None]
+    if array.ndim == 1 and all(isinstance(cell, bytes) for cell in present):
+        array = np.array([None if cell is None else decoded(cell)[0] for cell in array], object)
+        present = [cell for cell in array if cell is not None]
     if array.ndim == 1 and all(isinstance(cell, str) for cell in present):
         return np.array(["" if cell is None else cell for cell in array], dtype="U")
     if array.ndim == 1 and all(isinstance(cell, (int, float, np.number)) for cell in present):

@@ -22,7 +22,8 @@ from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_col
 from allotrope.data.sources.frames.parquet import is_parquet
 from allotrope.data.sources.frames.parquet_folder import frame_of_file, frame_of_files
 from allotrope.data.sources.idx import idx_name, read_idx
-from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
+from allotrope.data.sources.json_lines import may_be_json, read_json_lines
+from allotrope.data.sources.lfs_pointers import named_pointers
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
 from allotrope.data.sources.row_files import LINES, OBJECTS, PARQUET, row_files
@@ -37,7 +38,8 @@ Report = Callable[[str], None]
 KINDS = (
     "'digits' (built in), a folder of class folders of pictures or of volumes (.nii, DICOM), a "
     "table (.csv, .tsv, .parquet), a folder of them, texts with a label before each line (.txt, "
-    ".txt.gz), objects a line (.jsonl), an .npz file, or a folder of .npy or IDX files"
+    ".txt.gz), objects a line or a list of them (.jsonl, .json), an .npz file, or a folder of .npy "
+    "or IDX files"
 )
 
 
@@ -56,6 +58,13 @@ def read_source(
         reading = with_columns_as_asked(read_digits(), options)
         return _saying_unused(reading, options, digits=True)
     path = Path(source).expanduser()
+    try:
+        return _read_path(source, path, options, report)
+    except DataError as error:
+        raise named_pointers(path, error) from None
+
+
+def _read_path(source: str | Path, path: Path, options: DataOptions, report: Report) -> Reading:
     if path.is_file() and is_table(path):
         return _read_table({"train": path}, options, report)
     if path.is_file() and is_parquet(path):
@@ -79,7 +88,7 @@ def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
         return read_arrays([path], printable(path.stem), options, report)
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options, report), options)
-    if is_json_lines(path):
+    if may_be_json(path):
         return read_json_lines({"train": path}, options, report)
     if may_be_lines(path):
         return read_lines({"train": path}, options, report)

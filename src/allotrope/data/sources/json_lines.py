@@ -18,9 +18,9 @@ from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.json_object import (
-    json_object,
     kind_in_words,
     no_objects,
+    numbered_objects,
     strange_values,
 )
 from allotrope.data.sources.json_values import ValueKinds, pages_of_values
@@ -45,14 +45,25 @@ from allotrope.data.store.stored_texts import as_text_column
 
 Report = Callable[[str], None]
 SUFFIXES = (".jsonl", ".ndjson")
+OF_ANYTHING = (".json",)
+"""Files of these are about anything: they are data if they are named themselves."""
 MEMORY_PER_BYTE = 10
 """What objects of short values take for a byte of their lines, about."""
 
 
 def is_json_lines(path: Path) -> bool:
     """Whether a file is called as such files are, compressed or not."""
+    return _inner_suffix(path) in SUFFIXES
+
+
+def may_be_json(path: Path) -> bool:
+    """Whether a file that is named may be one of objects, by what it is called."""
+    return _inner_suffix(path) in SUFFIXES + OF_ANYTHING
+
+
+def _inner_suffix(path: Path) -> str:
     inner = path.with_suffix("") if path.suffix.lower() == COMPRESSED else path
-    return inner.suffix.lower() in SUFFIXES
+    return inner.suffix.lower()
 
 
 def read_json_lines(
@@ -65,10 +76,10 @@ def read_json_lines(
     notes: list[str] = []
     parts = {split: _objects(path, options, report, notes) for split, path in files.items()}
     several = len(files) > 1
-    titles = {
-        split: LineTitles(f"{printable(files[split].name)} line" if several else "line", numbers)
-        for split, numbers in ((split, part.numbers) for split, part in parts.items())
-    }
+    titles = {}
+    for split, part in parts.items():
+        file = f"{printable(files[split].name)} " if several else ""
+        titles[split] = LineTitles(f"{file}{part.noun}", part.numbers)
     place = _name(files)
     splits: dict[str, Columns] = {split: _without_columns(part) for split, part in parts.items()}
     labels: dict[str, tuple[str, ...]] = {}
@@ -118,17 +129,15 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
             remedy = f"It cannot be read by page either: {error}."
     file = read_text_file(path, remedy=remedy, encoding=options.encoding)
     notes.extend(file.notes)
-    columns, wrong = JsonColumns(), []
-    for number, line in enumerate(file.lines, 1):
-        if not line.strip():
-            continue
-        row = json_object(line)
+    noun, objects = numbered_objects(file.lines)
+    columns, wrong = JsonColumns(noun=noun), []
+    for number, row in objects:
         if row is None:
             wrong.append(number)
         else:
             columns.add(number, row)
     if wrong or not columns.numbers:
-        raise no_objects(path, wrong)
+        raise no_objects(path, wrong, noun)
     return columns
 
 

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from allotrope.errors import DataError
 
 LISTED = 5
+NumberedObject = tuple[int, dict[str, Any] | None]
+
+
+LINE, ENTRY = "line", "entry"
+"""What holds an object: a line, or an entry of a list of them."""
+
+
+def numbered_objects(lines: Sequence[str]) -> tuple[str, Iterator[NumberedObject]]:
+    """What holds objects, and the number and the object of each; None for what is none."""
+    first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("["):
+        entries = _parsed("\n".join(lines))
+        if isinstance(entries, list):
+            objects = (entry if isinstance(entry, dict) else None for entry in entries)
+            return ENTRY, enumerate(objects, 1)
+    numbered = enumerate(lines, 1)
+    return LINE, ((number, json_object(line)) for number, line in numbered if line.strip())
 
 
 def json_object(line: str) -> dict[str, Any] | None:
     """The object of a line; None if it is none."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+    row = _parsed(line)
     return row if isinstance(row, dict) else None
 
 
-def no_objects(path: Path, numbers: Sequence[int]) -> DataError:
-    """What is said of lines without an object, or of a file without lines."""
-    lines = [f"line {number}" for number in numbers]
-    problem = f"no JSON object in {_some(lines)}" if numbers else "holds no lines"
+def _parsed(text: str) -> Any:
+    """What a text says in JSON; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def no_objects(path: Path, numbers: Sequence[int], noun: str = LINE) -> DataError:
+    """What is said of lines or entries without an object, or of a file without any."""
+    lines = [f"{noun} {number}" for number in numbers]
+    problem = f"no JSON object in {_some(lines)}" if numbers else "holds no lines with objects"
     return DataError(
-        f'{path}: {problem}. Expected an object a line, such as {{"text": "…", "label": "…"}}.'
+        f'{path}: {problem}. Expected an object a line, such as {{"text": "…", "label": "…"}}, or '
+        "a list of them."
     )
 
 

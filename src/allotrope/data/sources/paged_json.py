@@ -15,6 +15,7 @@ import numpy as np
 from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.json_object import (
+    LINE,
     json_object,
     kind_in_words,
     no_objects,
@@ -36,12 +37,15 @@ Numbered = tuple[int, dict[str, Any]]
 class JsonColumns:
     """Values by name: in memory, by page, or long texts on disk; and the numbers of their lines.
 
+    Of a list of objects they are those of its entries, as the `noun` says.
+
     `first` are the names of the first lines in their order.
     """
 
     held: dict[str, list[Any]] = field(default_factory=dict)
     stored: dict[str, StoredTexts] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
+    noun: str = LINE
     first: tuple[str, ...] = ()
     paged: JsonPages | None = None
     keep_rows: KeepRows = rows_in_memory
@@ -159,7 +163,7 @@ def _large(first: Sequence[Mapping[str, Any]], in_memory: frozenset[str]) -> lis
 
 def _objects(path: Path) -> Iterator[Numbered]:
     """The number and the object of each line. Raises: DataError with all lines that have none."""
-    wrong = []
+    wrong, begun = [], False
     try:
         with opened_text(path) as file:
             for number, line in enumerate(file, 1):
@@ -167,6 +171,9 @@ def _objects(path: Path) -> Iterator[Numbered]:
                     raise NotByPage("it holds zero bytes")
                 if not line.strip():
                     continue
+                if not begun and line.lstrip().startswith("["):
+                    raise NotByPage("it is a list of objects, and has not one a line")
+                begun = True
                 row = json_object(line)
                 if row is None:
                     wrong.append(number)

@@ -18,6 +18,7 @@ from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.folder.tree import reason_to_skip
+from allotrope.data.sources.lfs_pointers import is_pointer
 from allotrope.data.sources.text_keeper import TextKeeper
 from allotrope.data.split_names import split_name, to_learn_from
 from allotrope.data.store.lazy_columns import Columns
@@ -191,6 +192,8 @@ def _contents(
 ) -> Iterator[str]:
     """The text of each file, whose encoding is counted."""
     for path, _ in files:
+        if is_pointer(path):
+            raise DataError(f"{path}: is a pointer of Git LFS.")
         text, encoding = read.read(path)
         encodings[encoding] += 1
         yield text.removeprefix("\ufeff")

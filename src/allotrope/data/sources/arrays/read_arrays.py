@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.config import DataOptions
 from allotrope.data.class_labels import may_be_grades, to_labels
-from allotrope.data.encodings import decoded
+from allotrope.data.encodings import decoded, texts_of_bytes
 from allotrope.data.examples import IMAGE, LABEL, UNLABELLED
 from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
 from allotrope.data.recognize.frame import Frame, holds_voxels
@@ -57,7 +57,8 @@ def _of_columns(
     keep: Keep,
     unpacker: Unpacker,
 ) -> Reading:
-    frame = Frame(name, by_names(name, loaded(stored, unpacker)), keep=keep)
+    arrays = {key: texts_of_bytes(array) for key, array in loaded(stored, unpacker).items()}
+    frame = Frame(name, by_names(name, arrays), keep=keep)
     return read_frame(checked(with_split_column(frame)), options)
 
 
