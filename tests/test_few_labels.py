@@ -50,6 +50,9 @@ def test_it_learns_from_unlabelled_examples_and_is_better(taught):
     assert facts["method"] == "self-training" and "--method says otherwise" in facts["reason"]
     assert [row["start"]["examples"] for row in record["stages"]] == [90] * 4
     assert facts["chosen"] == 4
+    # The ten held-out labels choose no row of a student by chance.
+    students = [row["training"] for row in record["stages"][1:]]
+    assert all(row["best_epoch"] == row["epochs"] for row in students)
     alone, *_, last = facts["stages"]
     assert last["validation_loss"] < alone["validation_loss"]
     assert record["status"] == "done" and record["test"]["accuracy"] > 0.5

@@ -38,7 +38,7 @@ class Validation:
         recipe, history = self._underway.recipe, self._underway.state.history
         if recipe.schedule != "plateau":
             return 0
-        return plateaus(map(self._standing, history), recipe.plateau_patience)
+        return plateaus(map(self._worth, history), recipe.plateau_patience)
 
     def validate(self, anew: bool = False) -> None:
         """A row more for the history, unless this step has one.
@@ -80,7 +80,17 @@ class Validation:
         underway.show.epoch(row)
 
     def _standing(self, row: Row) -> tuple[float, float]:
-        """What orders rows of the history: the metric that decides; if equal, the lower loss."""
+        """What orders rows of the history: what they are worth, of a student how late they are.
+
+        A student is validated on few labels, which would choose a row by chance, and its schedule
+        ends where it should: of CIFAR-10 with 25 held-out labels, the first tenth was the best.
+        """
+        if self._underway.recipe.labelled_share is not None:
+            return float(row["step"]), -row["validation_loss"]
+        return self._worth(row)
+
+    def _worth(self, row: Row) -> tuple[float, float]:
+        """The metric that decides; if equal, the lower loss."""
         tasks = self._underway.tasks
         metric = row[f"validation_{deciding(tasks)}"]
         return tasks[0].metric.rank(metric), -row["validation_loss"]
