@@ -173,7 +173,7 @@ def test_a_row_that_cannot_be_read_has_its_reason_and_the_others_are_answered(
             "several columns are called 'height'",
         ),
         ('front view,height,"age, in years",weight\n', "holds a header and no rows"),
-        ("", "lacks the columns"),
+        ("", "is empty. Expected the columns"),
         ('front view,height,"age, in years",weight\na.png,1\n', "line 2 has 2"),
         ('front view,height,"age, in years",weight\n"a.png,1,2,3\n', "cannot be read as a table"),
     ],

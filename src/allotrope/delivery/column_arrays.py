@@ -43,7 +43,7 @@ def raw_inputs(
     for facts in inputs:
         name, columns = facts["name"], facts.get("columns", [])
         if name in arrays:
-            array = _with_channel(facts, np.asarray(arrays[name]))
+            array = _with_channel(facts, texts_of_bytes(np.asarray(arrays[name])))
         elif columns and all(column in arrays for column in columns):
             wrong, array = rows_of(facts, arrays)
             if wrong:
@@ -81,13 +81,39 @@ def rows_of(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[list[s
     made, problems = [], []
     for place, name in enumerate(facts["columns"]):
         try:
-            made.append(numbers_of(facts, place, np.asarray(arrays[name])))
+            made.append(numbers_of(facts, place, plain(arrays[name])))
         except ValueError as error:
             problems.append(f"'{name}': {error}")
     lengths = [f"'{name}' {len(arrays[name])}" for name in facts["columns"]]
     if len({len(column) for column in made}) > 1:
         problems.append(f"lengths differ: {', '.join(lengths)}")
     return problems, np.stack(made, axis=-1) if not problems else np.empty(0)
+
+
+def plain(values: Any) -> np.ndarray:
+    """A column as numbers, dates or texts, whatever objects hold them; what is missing is empty."""
+    column = texts_of_bytes(np.asarray(values))
+    if column.dtype.kind == "T":
+        return np.array(column.tolist(), "U")
+    if column.dtype.kind != "O" or column.ndim != 1:
+        return column
+    missing = [cell is None or cell != cell for cell in column]
+    present = [cell for cell, gap in zip(column, missing, strict=True) if not gap]
+    if present and all(isinstance(cell, (int, float, np.number)) for cell in present):
+        pairs = zip(column, missing, strict=True)
+        return np.array([np.nan if gap else cell for cell, gap in pairs], np.float64)
+    return np.array(["" if gap else str(x) for x, gap in zip(column, missing, strict=True)], "U")
+
+
+def texts_of_bytes(array: np.ndarray) -> np.ndarray:
+    """The array with texts where it holds the bytes of texts in UTF-8."""
+    if (
+        array.dtype.kind == "O"
+        and array.size
+        and all(isinstance(cell, bytes) for cell in array.flat)
+    ):
+        array = array.astype("S")
+    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
 
 
 def numbers_of(facts: Mapping[str, Any], place: int, column: np.ndarray) -> np.ndarray:

@@ -184,6 +184,8 @@ def parted(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 def check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
     """Raises: ArgumentError if a column is not there, or there twice."""
     lacking = [name for name in wanted if name not in header]
+    if not any(header):
+        raise ArgumentError(f"{path}: is empty. Expected the columns {listed(wanted)}.")
     if lacking:
         raise ArgumentError(
             f"{path}: lacks the columns {listed(lacking)}; its first line has {listed(header)}."

@@ -71,19 +71,26 @@ def as_array(name: str, column: str, value: Any) -> np.ndarray:
         raise DataError(f"{name}: column '{column}' is no array: {error}.") from None
     if array.dtype.kind != "O":
         return texts_of_bytes(array)
-    present = [cell for cell in array.reshape(-1) if cell is not None]
-    if array.ndim == 1 and all(isinstance(cell, bytes) for cell in present):
-        array = np.array([None if cell is None else decoded(cell)[0] for cell in array], object)
-        present = [cell for cell in array if cell is not None]
-    if array.ndim == 1 and all(isinstance(cell, str) for cell in present):
-        return np.array(["" if cell is None else cell for cell in array], dtype="U")
+    cells = [None if _is_missing(cell) else cell for cell in array.flat]
+    present = [cell for cell in cells if cell is not None]
+    if array.ndim == 1 and all(isinstance(cell, (str, bytes)) for cell in present):
+        return np.array([_text(cell) for cell in cells], dtype="U")
     if array.ndim == 1 and all(isinstance(cell, (int, float, np.number)) for cell in present):
-        return np.array([np.nan if cell is None else cell for cell in array], dtype=np.float64)
+        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
     kinds = ", ".join(sorted({type(cell).__name__ for cell in present})[:4])
     raise DataError(
         f"{name}: column '{column}' holds Python objects ({kinds}); expected numbers or texts, as "
         "many in each row."
     )
+
+
+def _is_missing(cell: Any) -> bool:
+    """Whether a cell is None, or NaN, which is not itself, as pandas has it among texts."""
+    return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def _text(cell: str | bytes | None) -> str:
+    return decoded(cell)[0] if isinstance(cell, bytes) else cell or ""
 
 
 def by_names(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
