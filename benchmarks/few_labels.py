@@ -2,7 +2,7 @@
 
     python benchmarks/few_labels.py digits sst2 cifar-2500 cifar-250 [--data ../shared/data]
         [--draws 5] [--budget 15m | --epochs 20] [--methods labels self-training] [--pool 50000]
-        [--threads 2] [--out runs]
+        [--first 0] [--threads 2] [--precision float32] [--out runs]
 
 `digits`: 10 labels of each class of the 1,438 of scikit-learn that are not for the test. `sst2`:
 200 of the 6,920 training sentences of SST-2 have their labels. `cifar-2500` and `cifar-250`: 250 or
@@ -99,7 +99,8 @@ def measured(splits: Splits, method: str, draw: int, asked: argparse.Namespace) 
         "saliency": False,
         "quiet": True,
     }
-    among = Among(settings=[Settings(threads=asked.threads)], candidates=one_file)
+    settings = Settings(precision=asked.precision, threads=asked.threads)
+    among = Among(settings=[settings], candidates=one_file)
     began = time.monotonic()
     record = fit_among(arguments, among, Progress()).json
     return {
@@ -116,7 +117,7 @@ def compared(name: str, asked: argparse.Namespace) -> None:
     # The first training of a process waits for all that is loaded then: one that does not count.
     first = with_few_labels(splits, LABELS[name], 2 * LABELS[name], 0)
     measured(first, "labels", 0, argparse.Namespace(**{**vars(asked), "budget": "2s"}))
-    for draw in range(asked.draws):
+    for draw in range(asked.first, asked.first + asked.draws):
         drawn = with_few_labels(splits, LABELS[name], asked.pool, draw)
         rows = {method: measured(drawn, method, draw, asked) for method in asked.methods}
         for method, row in rows.items():
@@ -140,6 +141,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", default=["labels", "self-training"])
     parser.add_argument("--pool", type=int, default=50_000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     asked = parser.parse_args(words)
     for name in asked.names:
