@@ -138,6 +138,8 @@ class Recipe:
     last, and `layer_decay` that of the first layer, with equal steps from layer to layer up to the
     last. `activation`, `normalization` and `dropout` are those of a network of the zoo, None for
     its own. `lookahead` and `accumulate` count steps. `labelled_share` of a batch has labels.
+    `selection` says which weights a training gives back: the `best` on validation data, or the
+    `last`, where validation data is so little that the best would be so by chance.
     `sam` is how far from the weights the loss is highest where gradients are taken.
     """
 
@@ -190,6 +192,7 @@ class Recipe:
     mosaic: float | None = None
     synonym_rate: float | None = None
     labelled_share: float | None = None
+    selection: str = "best"
     batch_size: int = 128
     epochs: float | None = None
     budget: float | None = None
