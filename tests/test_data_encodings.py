@@ -2,14 +2,18 @@
 
 import itertools
 import json
+import subprocess
+import sys
 
 import pytest
 
 import allotrope
 from allotrope.delivery.asked import ArgumentError
-from allotrope.delivery.text_lines import text_in
+from allotrope.delivery.predictor import read
+from allotrope.delivery.text_lines import in_encoding, text_in
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.text.raw_bytes import text_of
+from quick import fit
 
 SENTENCES = {
     "gb18030": ["这部电影很好看", "剧情无聊，演员也不行", "下次还会再来的", "质量太差了，退货"],
@@ -32,6 +36,7 @@ SENTENCES = {
     "cp1253": ["Η ταινία ήταν πολύ καλή", "Κακή εξυπηρέτηση", "Θα ξαναέρθω", "Πολύ ακριβό"],
     "cp1252": ["Der Film ist schön", "L’été à la plage", "¿Qué pasó mañana?", "Pää on täällä"],
 }
+QUICK = {"target": "label", "task": "label=classification", "epochs": 1, "quiet": True}
 ENCODED = pytest.mark.parametrize("encoding", SENTENCES)
 
 
@@ -142,5 +147,31 @@ def test_predictions_read_marked_texts_and_name_those_in_another_encoding(tmp_pa
         path.write_bytes(table("gb18030").encode(encoding))
         assert text_in(path) == table("gb18030")
     path.write_bytes(table("gb18030").encode("gb18030"))
-    with pytest.raises(ArgumentError, match=r"new\.csv: is not in UTF-8.*Save it as UTF-8"):
+    with pytest.raises(ArgumentError, match=r"new\.csv: is not in UTF-8.*--encoding"):
         text_in(path)
+    assert text_in(path, "gb18030") == table("gb18030")
+    with pytest.raises(ArgumentError, match=r"new\.csv: is not in ascii"):
+        text_in(path, "ascii")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_predictions_take_the_encoding_that_they_are_told(tmp_path, name):
+    (tmp_path / name).write_bytes(FILES[name]("gb18030").encode("gb18030"))
+    columns = in_encoding({"inputs": [{"name": "text", "kind": "text"}], "tasks": []}, "gb18030")
+    read_texts = [bytes(one.inputs["text"]).decode() for one in read(columns, str(tmp_path / name))]
+    lines_alone = [f"{number % 2} {text}" for number, text in enumerate(texts("gb18030"))]
+    assert read_texts == (lines_alone if name == "reviews.txt" else texts("gb18030"))
+    with pytest.raises(ArgumentError, match="--encoding klingon: there is no such encoding"):
+        in_encoding(columns, "klingon")
+
+
+def test_a_run_and_its_program_answer_in_the_encoding_that_fit_was_told(tmp_path):
+    (tmp_path / "reviews.csv").write_bytes(table("gb18030").encode("gb18030"))
+    run = fit(tmp_path / "reviews.csv", encoding="gb18030", out=tmp_path / "runs", **QUICK)
+    answers = allotrope.predict(run.folder, tmp_path / "reviews.csv", out=tmp_path / "out.csv")
+    assert answers.exit_code == 0 and len(answers.json) == 40
+    assert SENTENCES["gb18030"][0] in (tmp_path / "out.csv").read_text("utf-8-sig")
+    program = [sys.executable, str(run.folder / "delivered" / "predict.py"), "reviews.csv"]
+    for options, code in (([], 1), (["--encoding", "gb18030"], 0)):
+        ended = subprocess.run([*program, *options], cwd=tmp_path, capture_output=True, text=True)
+        assert ended.returncode == code, ended.stderr

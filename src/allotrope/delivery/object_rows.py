@@ -52,14 +52,14 @@ def holds_objects(path: Path) -> bool:
     return path.suffix.lower() in PARQUET or inner_suffix(path) in OBJECTS
 
 
-def object_rows(path: Path, wanted: Sequence[str] | None = None) -> ObjectRows:
+def object_rows(path: Path, wanted: Sequence[str] | None = None, encoding: str = "") -> ObjectRows:
     """The rows of a file; of parquet the `wanted` columns alone. Raises: ArgumentError."""
     rows = ObjectRows()
     if path.suffix.lower() in PARQUET:
         rows.values = list(parquet_rows(path, wanted))
         rows.lines = list(range(1, len(rows.values) + 1))
     else:
-        for line, row in objects_in(path):
+        for line, row in objects_in(path, encoding):
             is_object = isinstance(row, dict)
             rows.values.append(row if is_object else {})
             rows.lines.append(line)
@@ -142,16 +142,16 @@ def cell_of(value: Any, counted: bool = False) -> str:
 
 
 def object_cells(
-    path: Path, wanted: Sequence[str], counted: Sequence[str]
+    path: Path, wanted: Sequence[str], counted: Sequence[str], encoding: str = ""
 ) -> tuple[dict[str, list[str]], ObjectRows]:
     """The cells of the columns that are `wanted`; those that are `counted` hold numbers.
 
     Raises: ArgumentError.
     """
-    rows = object_rows(path, wanted)
+    rows = object_rows(path, wanted, encoding)
     lacking = [name for name in wanted if name not in set(rows.header)]
     if lacking:
-        there = object_rows(path).header
+        there = object_rows(path, encoding=encoding).header
         raise ArgumentError(f"{path}: lacks the columns {listed(lacking)}; it has {listed(there)}.")
     cells, problems = {}, []
     for name in wanted:

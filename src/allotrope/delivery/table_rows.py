@@ -23,7 +23,7 @@ from allotrope.delivery.asked import (
 )
 from allotrope.delivery.object_rows import PlainNumber, holds_objects, object_cells
 from allotrope.delivery.scans import add_volume
-from allotrope.delivery.text_lines import bytes_of, text_in
+from allotrope.delivery.text_lines import bytes_of, encoding_of, text_in
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
 from allotrope.inputs.table.cell_numbers import INFINITE, MISSING, NumberForm, number_in
@@ -43,7 +43,7 @@ def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Examp
     reasons: dict[int, str] = {}
     if holds_objects(path):
         check_kinds(inputs, path)
-        cells, objects = object_cells(path, needed(inputs), counted_in(inputs))
+        cells, objects = object_cells(path, needed(inputs), counted_in(inputs), encoding_of(inputs))
         lines, separator, reasons = objects.lines, ",", objects.reasons
     else:
         cells, lines, separator = read_table(inputs, path)
@@ -72,7 +72,7 @@ def read_table(
     Raises: ArgumentError.
     """
     check_kinds(inputs, path)
-    text = text_in(path)
+    text = text_in(path, encoding_of(inputs))
     wanted = needed(inputs)
     header, rows, separator = best_parted(path, text, wanted)
     renamed = only_files(inputs, header, rows, path.parent)

@@ -20,6 +20,7 @@ from typing import Any
 
 from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.predictor import in_words, origin_in_words, predicted
+from allotrope.delivery.text_lines import in_encoding
 from allotrope.delivery.token_texts import ids_in_lines, on_texts
 from allotrope.runtimes.onnxruntime.session import Session
 
@@ -43,6 +44,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     threads = "processor threads (default: all cores)"
     parser.add_argument("--threads", type=int, default=None, help=threads)
+    encoding = "encoding of texts and tables, such as gb18030 (default: UTF-8)"
+    parser.add_argument("--encoding", default=None, help=encoding)
     tokens = "of a .jsonl file print the ids of the tokens of each text, and answer nothing"
     parser.add_argument("--tokens", action="store_true", help=tokens)
     arguments = parser.parse_args()
@@ -51,7 +54,7 @@ def main() -> int:
     session = Session(HERE / FILE, PRECISION, arguments.threads, **OPTIONS)
     top = max(arguments.top, 1)
     try:
-        columns, run = on_texts(COLUMNS, HERE, session.run)
+        columns, run = on_texts(in_encoding(COLUMNS, arguments.encoding), HERE, session.run)
         rows = list(predicted(columns, run, arguments.examples, top))
     except ArgumentError as error:
         print(error, file=sys.stderr)

@@ -45,25 +45,27 @@ def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
     if facts.get("whole_files") and exists(path):
         files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
         for file in files:
-            yield Example({"file": str(file)}, {name: bytes_of(text_in(file))})
+            text = text_in(file, encoding_of([facts]))
+            yield Example({"file": str(file)}, {name: bytes_of(text)})
         return
     suffix = inner_suffix(path)
     if not exists(path) and suffix in LINES + OBJECTS and len(argument.split()) == 1:
         raise ArgumentError(f"{argument}: there is no such file.")
     if suffix in OBJECTS and exists(path):
-        yield from read_objects(name, path)
+        yield from read_objects(facts, path)
         return
     if suffix not in LINES or not exists(path):
         yield Example({"file": excerpt(argument)}, {name: bytes_of(argument)})
         return
-    for line, text in enumerate(text_in(path).splitlines(), 1):
+    for line, text in enumerate(text_in(path, encoding_of([facts])).splitlines(), 1):
         if text.strip():
             yield Example({"file": str(path), "line": line}, {name: bytes_of(text)})
 
 
-def read_objects(name: str, path: Path) -> Iterator[Example]:
-    """The text that each line's JSON object has under this name; a line without has a reason."""
-    for line, value in objects_in(path):
+def read_objects(facts: Mapping[str, Any], path: Path) -> Iterator[Example]:
+    """The text that each line's JSON object has for this input; a line without has a reason."""
+    name = facts["name"]
+    for line, value in objects_in(path, encoding_of([facts])):
         one = Example({"file": str(path), "line": line})
         cell = value.get(name) if isinstance(value, dict) else None
         if isinstance(cell, str):
@@ -73,12 +75,12 @@ def read_objects(name: str, path: Path) -> Iterator[Example]:
         yield one
 
 
-def objects_in(path: Path) -> Iterator[tuple[int, Any]]:
+def objects_in(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
     """Number and value of each line that is not empty, or of each entry of a list; None for none.
 
     Raises: ArgumentError.
     """
-    text = text_in(path)
+    text = text_in(path, encoding)
     entries = parsed(text) if text.lstrip().startswith("[") else None
     if isinstance(entries, list):
         yield from enumerate(entries, 1)
@@ -109,14 +111,38 @@ def inner_suffix(path: Path) -> str:
     return Path(path.name.lower().removesuffix(ZIPPED)).suffix
 
 
-def text_in(path: Path) -> str:
-    """The text of a file in UTF-8, or marked as UTF-16, decompressed if it is gzip's.
+def in_encoding(columns: Mapping[str, Any], encoding: str | None) -> dict[str, Any]:
+    """What is known of the inputs, with the encoding that their files are in.
+
+    Raises: ArgumentError for a name of no encoding of texts.
+    """
+    try:
+        "".encode(encoding or "utf-8")
+    except LookupError:
+        raise ArgumentError(
+            f"--encoding {encoding}: there is no such encoding of texts. Expected a name such as "
+            "utf-8, cp1252, gb18030, big5, shift_jis, euc_kr or cp1251."
+        ) from None
+    inputs = [{**facts, "encoding": encoding or ""} for facts in columns["inputs"]]
+    return {**columns, "inputs": inputs}
+
+
+def encoding_of(inputs: Sequence[Mapping[str, Any]]) -> str:
+    """The encoding that files of these inputs are in; nothing if none was said."""
+    return str(inputs[0].get("encoding", "")) if inputs else ""
+
+
+def text_in(path: Path, encoding: str = "") -> str:
+    """The text of a file in an encoding; by default UTF-8, or UTF-16 if it is marked so.
+
+    It is decompressed if it is gzip's.
 
     Raises: ArgumentError.
     """
     try:
         data = unpacked(path)
-        return data.decode("utf-16" if data[:2] in UTF_16 else "utf-8-sig")
+        usual = "utf-16" if data[:2] in UTF_16 else "utf-8-sig"
+        return data.decode(encoding or usual)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArgumentError(
             f"{path}: cannot be decompressed: {error}. Expected a whole gzip file."
@@ -124,8 +150,9 @@ def text_in(path: Path) -> str:
     except OSError as error:
         raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
     except UnicodeDecodeError:
+        said = encoding or "UTF-8"
         raise ArgumentError(
-            f"{path}: is not in UTF-8, in which predictions read texts. Save it as UTF-8."
+            f"{path}: is not in {said}. Save it as UTF-8, or say with --encoding what it is in."
         ) from None
 
 

@@ -61,7 +61,7 @@ def ids_in_lines(columns: Mapping[str, Any], folder: Path, file: Path) -> Iterat
     """The ids of each text of a .jsonl file, as a list in JSON. Raises: ArgumentError."""
     (facts,) = (each for each in columns["inputs"] if each["kind"] == "tokens")
     name, as_ids = facts["name"], making_ids(columns, folder)
-    for one in read_objects(name, file):
+    for one in read_objects(facts, file):
         row = as_ids({name: one.inputs[name][None]})[name][0]
         yield json.dumps(row[row >= 0].tolist())
 

@@ -12,7 +12,7 @@ from typing import Any
 from allotrope.delivery.asked import needed
 from allotrope.delivery.object_rows import cell_of, holds_objects, object_rows
 from allotrope.delivery.table_rows import TABLES, best_parted
-from allotrope.delivery.text_lines import inner_suffix, text_in
+from allotrope.delivery.text_lines import encoding_of, inner_suffix, text_in
 from allotrope.errors import UsageError
 from allotrope.inputs.table.cell_numbers import PLAIN
 from allotrope.storage import replace_file
@@ -62,12 +62,13 @@ def _cells_before(
     """The cells of the only table that all rows are from; else their files and lines."""
     files = {row["file"] for row in rows}
     path = Path(next(iter(files), ""))
+    encoding = encoding_of(columns["inputs"])
     if len(files) == 1 and inner_suffix(path) in TABLES:
-        header, lines, _ = best_parted(path, text_in(path), needed(columns["inputs"]))
+        header, lines, _ = best_parted(path, text_in(path, encoding), needed(columns["inputs"]))
         by_line = dict(lines)
         return header, [by_line[row["line"]] for row in rows]
     if len(files) == 1 and holds_objects(path) and "line" in rows[0]:
-        objects = object_rows(path)
+        objects = object_rows(path, encoding=encoding)
         header = objects.header
         values = dict(zip(objects.lines, objects.values, strict=True))
         return header, [[_cell(values[row["line"]].get(name)) for name in header] for row in rows]

@@ -36,7 +36,13 @@ class FittedRun:
         """0 done, 3 if the target was missed, 130 if Ctrl-C stopped it and its best is there."""
         return EXIT_CODES[self.json["status"]]
 
-    def predict(self, *examples: Any, top: int = 5, threads: int | None = None) -> Predictions:
+    def predict(
+        self,
+        *examples: Any,
+        top: int = 5,
+        threads: int | None = None,
+        encoding: str | None = None,
+    ) -> Predictions:
         """The delivered file's answers for files, folders, tables, arrays by column, a data frame.
 
         Those of a frame or of arrays are in the order of their rows; one of a pandas frame has its
@@ -58,7 +64,7 @@ class FittedRun:
         files = [one for one in taken if isinstance(one, (str, Path))]
         if len(files) < len(taken):
             raise UsageError("arrays by column are one mapping, without files beside it.")
-        return predict(self.folder, *files, top=top, threads=threads)
+        return predict(self.folder, *files, top=top, threads=threads, encoding=encoding)
 
     def __str__(self) -> str:
         lines = ["", *self._trees(), *self._scores(), *self._delivery()]

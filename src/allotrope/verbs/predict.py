@@ -13,6 +13,7 @@ from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.column_arrays import predicted_arrays
 from allotrope.delivery.finished import columns_before, columns_in
 from allotrope.delivery.predictor import Columns, Run, in_words, origin_in_words, predicted
+from allotrope.delivery.text_lines import in_encoding
 from allotrope.delivery.token_texts import on_texts
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.option import ABOVE_0, Option, check_values
@@ -33,6 +34,11 @@ PREDICT = (
         range=ABOVE_0,
     ),
     Option("threads", "processor threads; all cores by default.", range=ABOVE_0),
+    Option(
+        "encoding",
+        "the encoding of texts and tables; by default the one that fit was told, else UTF-8, or "
+        "UTF-16 with a mark.",
+    ),
     Option(
         "out",
         "a new .csv file for the answers: a row for each example in its order, beside the cells "
@@ -120,6 +126,7 @@ def predict(
     *examples: str | Path,
     top: int = 5,
     threads: int | None = None,
+    encoding: str | None = None,
     out: str | Path | None = None,
 ) -> Predictions:
     """Answer for new examples with the file that a run delivered.
@@ -138,6 +145,7 @@ def predict(
     if out is not None:
         check_out(Path(out))
     columns, session_run = _delivered(Path(run), threads)
+    columns = _in_encoding(columns, encoding or _told(Path(run)))
     shown = top
     if out is not None:
         shown = max([top, *(len(task.get("classes", ())) for task in columns["tasks"])])
@@ -149,6 +157,19 @@ def predict(
     if out is not None:
         write_answers(Path(out), rows, columns)
     return Predictions(rows, columns["tasks"])
+
+
+def _told(run: Path) -> str | None:
+    """The encoding that fit was told."""
+    said: str | None = read_record(run).get("arguments", {}).get("encoding")
+    return said
+
+
+def _in_encoding(columns: Columns, encoding: str | None) -> Columns:
+    try:
+        return in_encoding(columns, encoding)
+    except ArgumentError as error:
+        raise UsageError(str(error)) from None
 
 
 def predict_arrays(
