@@ -66,11 +66,14 @@ class State:
         """Examples a second in training steps; 0 if too few were made to tell."""
         return _quotient(self.examples, self.training_seconds)
 
-    def _recent_speed(self) -> float:
-        """The same since the last validation, or the beginning if few steps were timed since."""
+    def _recent_speed(self) -> float | None:
+        """The same since the last validation, or the beginning if few steps were timed since.
+
+        None if no step was.
+        """
         seconds = self.training_seconds - self.seconds_before
         if not seconds:
-            return self.speed
+            return self.speed or None
         return _quotient(self.examples - self.examples_before, seconds)
 
 

@@ -28,7 +28,7 @@ from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.sloping import Sloper
 from allotrope.measure.machine import machine
 
-LONG = 7.0
+LONG_TRAINING = 7.0
 """Seconds of NumPy in as many passes as there are training steps, from which these are long."""
 
 LARGE = 256 * 2**20
@@ -127,7 +127,7 @@ def _recordings(
 ) -> list[Recording]:
     """What every framework answers, some side by side; those that compile longest begin."""
     expected = prepared.expected
-    long = options.steps * prepared.seconds > LONG
+    long = options.steps * prepared.seconds > LONG_TRAINING
     beside = _beside(expected, options)
     jobs = _jobs(names, list(expected.values()), beside)
     with ThreadPoolExecutor(beside) as pool:

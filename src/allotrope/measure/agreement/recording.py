@@ -20,7 +20,7 @@ WORKER = "allotrope.measure.agreement.framework_worker"
 PARTS = ("outputs", "gradients", "training")
 """What a framework is asked for."""
 
-LONG = 4.0
+LONG_GRADIENTS = 4.0
 """Seconds of gradients beyond which they are not taken for a batch of 1 as well."""
 
 AT_ONCE = 20
@@ -144,7 +144,7 @@ def _add_single(
     seconds: float,
 ) -> None:
     """Records the batch of 1 as well, where gradients did not take long."""
-    if seconds > LONG:
+    if seconds > LONG_GRADIENTS:
         note = f"a batch of 1 is left out: gradients took {seconds:.0f} s, most of them to compile"
         recording.notes.append(note)
         return

@@ -15,7 +15,7 @@ from allotrope.measure.agreement.step_files import Arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
-LONG = 5.0
+WORTH_A_PROCESS = 5.0
 """Seconds of NumPy that are worth another process."""
 
 PASSES = 5
@@ -44,7 +44,7 @@ class Sloper:
         """The slopes of `part`, an item of `objectives.PARTS`, and who took them."""
         count = min(groups, len(places(computation, part)))
         seconds = count * PASSES * self.seconds
-        if self.trusted is not None and seconds > LONG:
+        if self.trusted is not None and seconds > WORTH_A_PROCESS:
             self.say(
                 f"{self.trusted}: {count} {part}; the reference would take about {seconds:.0f} s"
             )
