@@ -107,7 +107,7 @@ class FewLabelsRun:
         budget, count = self._affordable(method)
         if number == 2:
             unlabelled = drawn(data, count, self.plan.recipe.seed, number)
-            start = student_start(self.options, self.plan, unlabelled, before, method.rounds)
+            start = student_start(self.options, self.plan, unlabelled, before, method)
         else:
             start = going_on(before.plan.start, before)
         return student(self.plan, start, budget or start.recipe.budget, count)
