@@ -84,6 +84,22 @@ def test_a_folder_becomes_volumes_on_one_grid(tmp_path):
     assert small.train.origin[0].startswith("volume ")
 
 
+def test_what_is_left_out_is_said_without_a_name(tmp_path):
+    folder = folder_of_classes(tmp_path / "scans", count=4)
+    assert "left out" not in notes(allotrope.read(folder))
+    for name in ("Smith.hdr", "Smith.img", "Jones.img", "notes"):
+        (folder / "ill" / name).write_bytes(bytes(348))
+    said = notes(allotrope.read(folder))
+    assert "left out: 4 files that are no volumes (.img 2, .hdr 1, no suffix 1)" in said
+    assert "Smith" not in said
+    parted = tmp_path / "parted"
+    folder_of_classes(parted / "train", count=4)
+    save_nifti(parted / "unlabelled" / "Smith.nii", ball(RANDOM, True))
+    save_series(parted / "unlabelled" / "Jones", ball(RANDOM, True))
+    said = notes(allotrope.read(parted))
+    assert "left out: 2 volumes without a label" in said and "Jones" not in said
+
+
 def test_the_window_of_all_headers_is_taken(tmp_path):
     for name in ("a", "b"):
         for number in range(3):

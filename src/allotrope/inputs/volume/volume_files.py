@@ -20,16 +20,21 @@ def scans_below(folder: Path) -> Iterator[Path]:
 
     Without what is hidden and what lies in folders of runs.
     """
+    for here, paths in files_below(folder):
+        if any(is_dicom(path) for path in paths if not is_nifti(path)):
+            yield here
+        yield from (path for path in paths if is_nifti(path))
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Each folder and the visible files right in it."""
     for parent, folders, files in os.walk(folder):
         here = Path(parent)
         if here != folder and (here / "run.json").is_file():
             folders.clear()  # what a run wrote is no data
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = [here / name for name in sorted(files) if not name.startswith(".")]
-        if any(is_dicom(path) for path in paths if not is_nifti(path)):
-            yield here
-        yield from (path for path in paths if is_nifti(path))
+        yield here, [here / name for name in sorted(files) if not name.startswith(".")]
 
 
 def dicom_files(folder: Path) -> list[Path]:

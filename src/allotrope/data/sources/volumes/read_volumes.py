@@ -13,7 +13,11 @@ from allotrope.data.examples import LABEL, Examples
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.sources.volumes.scans_together import ScansTogether, scans_together
-from allotrope.data.sources.volumes.volume_folders import LabelledScan, labelled_scans
+from allotrope.data.sources.volumes.volume_folders import (
+    LabelledScan,
+    labelled_scans,
+    left_out_notes,
+)
 from allotrope.errors import DataError
 from allotrope.tasks import Classification
 
@@ -51,4 +55,5 @@ def _reading(folder: Path, scans: Sequence[LabelledScan], together: ScansTogethe
     name = printable(folder.resolve().name)
     parted = PatientsApart("group", "patient", apart, examples["train"][LABEL], classes)
     inputs = (together.volume,)
-    return Reading(name, inputs, (task,), examples, notes=together.notes, apart=parted)
+    notes = [*together.notes, *left_out_notes(folder, scans)]
+    return Reading(name, inputs, (task,), examples, notes=notes, apart=parted)

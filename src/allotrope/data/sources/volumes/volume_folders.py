@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,15 @@ from pathlib import Path
 from allotrope.data.encodings import printable
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
-from allotrope.inputs.volume.volume_files import VOLUME_KINDS, scans_below, series_files
+from allotrope.inputs.volume.dicom import is_dicom
+from allotrope.inputs.volume.nifti import is_nifti
+from allotrope.inputs.volume.volume_files import (
+    VOLUME_KINDS,
+    files_below,
+    scans_below,
+    series_files,
+)
+from allotrope.wording import counted
 
 SUBJECT = re.compile(
     r"sub-[a-z0-9]+|(?:subject|subj|patient|pat|pt|case)[-_ ]?[a-z]*\d+", re.IGNORECASE
@@ -73,6 +82,29 @@ def labelled_scans(folder: Path) -> list[LabelledScan]:
     if not any(scan.split == "train" for scan in scans):
         raise DataError(f"{folder}: holds no volumes to train on. Expected {EXPECTED}.")
     return scans
+
+
+def left_out_notes(folder: Path, scans: Sequence[LabelledScan]) -> list[str]:
+    """What of the folder is no example, without a name, as names may be those of patients."""
+    notes = []
+    known = {scan.path for scan in scans} | {scan.path.parent for scan in scans}
+    unlabelled = sum(path not in known for path in scans_below(folder))
+    if unlabelled:
+        what = counted(unlabelled, "volume")
+        notes.append(f"left out: {what} without a label; volumes are learned from with labels only")
+    others = _others_below(folder)
+    if others:
+        listed = ", ".join(f"{suffix} {count:,}" for suffix, count in others.most_common(LISTED))
+        what = counted(others.total(), "file")
+        notes.append(f"left out: {what} that are no volumes ({listed}); expected {VOLUME_KINDS}")
+    return notes
+
+
+def _others_below(folder: Path) -> Counter[str]:
+    """How the other files are called there, by their suffixes, and how many each are."""
+    paths = (path for _, paths in files_below(folder) for path in paths)
+    others = (path for path in paths if not is_nifti(path) and not is_dicom(path))
+    return Counter(path.suffix.lower() or "no suffix" for path in others)
 
 
 def _series_of_class(folder: Path, split: str, root: Path) -> list[LabelledScan]:
