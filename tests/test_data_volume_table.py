@@ -89,6 +89,28 @@ def test_names_are_found_further_down_and_without_their_suffix(scans):
     path.unlink()
 
 
+@pytest.mark.parametrize("column", ["scan", "participant_id"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_names_without_suffix_in_folders_below_tell_a_column(tmp_path, column, alone):
+    random = np.random.default_rng(0)
+    for number in range(12):
+        folder = tmp_path / "images" / ("first" if number % 3 else "second")
+        save_nifti(folder / f"s{number}.nii.gz", ball(random, number % 2, (4, 5, 6)))
+    rows = [f"s{number},{'ill' if number % 2 else 'well'}" for number in range(12)]
+    path = table(tmp_path, f"{column},diagnosis", rows)
+    data = allotrope.read(path if alone else tmp_path, target="diagnosis")
+    assert [each.kind for each in data.inputs] == ["volume"]
+    assert sum(map(len, data.splits.values())) == 12 and "group" not in notes(data)
+
+
+def test_labels_that_are_called_as_some_volumes_are_name_none(tmp_path):
+    for name in ("ill", "well"):
+        save_nifti(tmp_path / "atlas" / f"{name}.nii.gz", ball(np.random.default_rng(0), True))
+    rows = [f"{30 + number % 20},{'ill' if number % 2 else 'well'}" for number in range(40)]
+    data = allotrope.read(table(tmp_path, "age,diagnosis", rows), target="diagnosis")
+    assert [each.kind for each in data.inputs] == ["table"]
+
+
 def test_without_a_column_headers_and_names_tell_patients_apart(scans):
     data = allotrope.read(table(scans), target="diagnosis", group="none")
     assert "24 patients by PatientID, and folders and files of scans without one" in notes(data)

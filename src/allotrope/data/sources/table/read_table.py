@@ -62,10 +62,12 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     folder, scans = PictureFolder(first.parent), VolumeFolder(first.parent)
     volumes = volume_columns(scans, columns["train"], asked)
     # Any file that is there may be a picture by its name; what is a volume is none.
-    others = dict.fromkeys(volumes, "volume")
-    pictures = picture_columns(folder, columns["train"], {**asked, **others})
+    of_volumes = dict.fromkeys(volumes, "volume")
+    pictures = picture_columns(folder, columns["train"], {**asked, **of_volumes})
     if pictures or volumes:
-        options = with_patients(options, list(columns["train"].columns), notes)
+        # What names the scans themselves tells no more than these who is a patient.
+        others = [each for each in columns["train"].columns if each not in (*pictures, *volumes)]
+        options = with_patients(options, others, notes)
     name = printable(first.stem if len(tables) == 1 else first.parent.resolve().name)
     separator = next(iter(columns.values())).separator
     cells = _asked_cells(options, separator == ";")

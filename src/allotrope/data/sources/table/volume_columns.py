@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from allotrope.data.store.stored_rows import rows_between
 from allotrope.errors import DataError
 from allotrope.inputs.volume.dicom import DICOM, is_dicom
 from allotrope.inputs.volume.nifti import NIFTI, is_nifti
-from allotrope.inputs.volume.volume_files import dicom_files, scans_below
+from allotrope.inputs.volume.volume_files import dicom_files, files_below, scans_below
 
 TRIED = 20
 """Rows by which it is told whether a column names volumes."""
@@ -52,6 +53,12 @@ class VolumeFolder(PictureFolder):
         """The name without `.nii.gz`, too."""
         return path.name.removesuffix(".gz").removesuffix(".nii")
 
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """What NIfTI files in it and below are called without their suffix; none is opened."""
+        paths = (path for _, paths in files_below(self.folder) for path in paths)
+        return frozenset(self.stem(path) for path in paths if is_nifti(path))
+
 
 def volume_columns(
     folder: VolumeFolder, columns: TextColumns, asked: Mapping[str, str]
@@ -69,8 +76,13 @@ def _names_volumes(folder: VolumeFolder, cells: Sequence[str]) -> bool:
     if mostly_end(cells, (*NIFTI, *DICOM)):
         return True
     tried = [cell for cell in cells[:TRIED] if cell]
-    # Not looked for further down: a table of anything may lie beside a large folder.
-    return bool(tried) and all(_ends_so(cell) or _is_right_there(folder, cell) for cell in tried)
+    if not tried:
+        return False
+    # Slices are not looked for further down: a table of anything may lie beside a large folder.
+    if all(_ends_so(cell) or _is_right_there(folder, cell) for cell in tried):
+        return True
+    # Labels may be called as some files are, and are not another one in each row.
+    return len(set(tried)) == len(tried) and folder.stems.issuperset(tried)
 
 
 def _ends_so(name: str) -> bool:
