@@ -46,7 +46,8 @@ def test_lines_and_lists_are_the_same_data(tmp_path, form, name):
 def test_predictions_read_them_alike(tmp_path, form):
     (tmp_path / "new.json").write_text(WRITTEN[form])
     texts = [
-        bytes(one.inputs["text"]).decode() for one in read_objects("text", tmp_path / "new.json")
+        bytes(one.inputs["text"]).decode()
+        for one in read_objects({"name": "text"}, tmp_path / "new.json")
     ]
     assert texts == [row["text"] for row in ROWS]
 

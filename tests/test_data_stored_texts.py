@@ -90,9 +90,9 @@ def test_a_late_value_that_is_no_text_is_named_and_leaves_nothing(tmp_path, monk
     with path.open("a", encoding="utf-8") as file:
         file.write('\n{"text": 7, "label": "good"}')
     said = error_of(path, cache_size=0)
-    assert "'text' holds texts, and something else in line 301" in said
+    assert "'text' holds texts; numbers in line 301" in said
     monkeypatch.setenv(LIMIT, TINY)
-    assert "'text' holds texts, and something else in line 301" in error_of(path)
+    assert "'text' holds texts; numbers in line 301" in error_of(path)
     assert not left_in(store)
 
 
