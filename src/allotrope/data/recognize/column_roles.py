@@ -324,7 +324,9 @@ def _shown(frame: Frame) -> str:
 
 
 def _with_forms(frame: Frame, columns: Sequence[str]) -> str:
-    return ", ".join(f"'{name}' ({frame.form(name)})" for name in columns)
+    forms = {name: frame.form(name) for name in columns}
+    forms |= dict.fromkeys(frame.label_names, "labels")
+    return ", ".join(f"'{name}' ({forms[name]})" for name in columns)
 
 
 def _quoted(names: Sequence[str]) -> str:

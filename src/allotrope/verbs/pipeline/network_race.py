@@ -53,8 +53,14 @@ def raced(
     """
     first = build(contenders[0])
     share = Share.of(first.recipe)
-    if len(contenders) < 2 or share is None:
+    if len(contenders) < 2:
         return first
+    if share is None:
+        reason = (
+            f"{first.name}, because the time is too short for a race of {', '.join(contenders)}. "
+            "--network NAME takes another."
+        )
+        return _because(reason, first)
     results: dict[str, Trained] = {}
     choices = {first.name: first}
     for name in contenders:
@@ -76,9 +82,12 @@ def raced(
             raise KeyboardInterrupt
     rows = {name: reached(data, result) for name, result in results.items()}
     winner = max(rows, key=lambda name: standing(data, rows[name]))
-    reason = _why(winner, results, rows, data)
-    # The first reason is why this network: that it was named, which here only the race did.
-    return replace(choices[winner], reasons=[reason, *choices[winner].reasons[1:]])
+    return _because(_why(winner, results, rows, data), choices[winner])
+
+
+def _because(reason: str, choice: Choice) -> Choice:
+    """The choice with why it is this network: that it was named only the race did."""
+    return replace(choice, reasons=[reason, *choice.reasons[1:]])
 
 
 def reached(data: Data, result: Trained) -> Row:
