@@ -21,6 +21,8 @@ import pytest
 from allotrope.config import DataOptions
 from allotrope.data import read_data
 from allotrope.data.examples import Data
+from allotrope.frameworks.jax.releases import flags
+from allotrope.measure.machine import version
 from tested import TESTED
 
 
@@ -42,8 +44,7 @@ def compile_quickly() -> None:
 
     For JAX in this process and those that it starts; in `test_jax.py` a process has it as users do.
     """
-    quickly = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-    os.environ.setdefault("XLA_FLAGS", quickly)
+    os.environ.setdefault("XLA_FLAGS", flags(version("jaxlib"), optimization=0))
 
 
 def work_in_memory() -> None:

@@ -9,12 +9,18 @@ import pytest
 from allotrope import networks
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
-from allotrope.frameworks.jax.releases import WRONG_ON_CPUS, warn_of_wrong_results
+from allotrope.frameworks.jax.releases import (
+    WRONG_ON_CPUS,
+    flags,
+    sooner_compiled,
+    warn_of_wrong_results,
+)
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 from alone import check_alone
 
 jax = pytest.importorskip("jax")
+jaxlib = pytest.importorskip("jaxlib")
 nnx = pytest.importorskip("flax.nnx")
 optax = pytest.importorskip("optax")
 
@@ -79,7 +85,9 @@ def test_a_user_trains_the_native_model():
     assert int(model.training_step.get_value()) == 15
     model.eval()
     trained = network().with_weights_from(model)
-    np.testing.assert_allclose(model(x), trained.run({"x": x})["logits"], atol=1e-5)
+    # How a native model rounds is the user's to say.
+    with jax.default_matmul_precision("highest"):
+        np.testing.assert_allclose(model(x), trained.run({"x": x})["logits"], atol=1e-5)
 
 
 def test_values_that_steer_shapes_run_without_compiling():
@@ -173,6 +181,25 @@ def test_releases_with_wrong_results_are_named(recwarn):
             RuntimeWarning, match=rf"jaxlib {release} .* pip install 'jaxlib!=0\.10\.2"
         ):
             warn_of_wrong_results(release)
+
+
+@pytest.mark.parametrize(
+    ("release", "older"),
+    [("0.8.0", True), ("0.10.1", True), ("0.11.0", True), ("0.11.1", False), ("1.0.0rc1", False)],
+)
+def test_xla_is_told_only_what_its_release_knows(release, older):
+    assert ("xla_cpu_use_fusion_emitters" in sooner_compiled(release)) == older
+    assert ("fusion_emitters=false" in flags(release, 0)) == older
+    assert flags(release, 1).endswith("--xla_backend_optimization_level=1")
+
+
+def test_without_jaxlib_nothing_is_known():
+    assert sooner_compiled(None) == {}
+
+
+def test_this_release_knows_what_it_is_told():
+    options = sooner_compiled(jaxlib.__version__)
+    assert jax.jit(lambda x: x + 1, compiler_options=options)(1) == 2
 
 
 NONE, SOME = ((0, 0), (0, 0)), ((1, 0), (0, 1))

@@ -52,8 +52,13 @@ def test_each_setting_can_be_fixed_alone_and_all_together(framework):
         ),
         (
             "pytorch",
+            FixedSettings(device="cpu", precision="tensorfloat32"),
+            "has no setting with --device cpu, --precision tensorfloat32. It has here: ",
+        ),
+        (
+            "pytorch",
             FixedSettings(device="tpu"),
-            "device 'tpu' is not there for pytorch. Found: auto, cpu",
+            "device 'tpu' is not there for pytorch. Found: auto, ",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from allotrope.training.race_entrant import agreement
 from allotrope.training.race_limits import CompileCost
 from allotrope.training.race_words import described
 from allotrope.training.settings_race import race_settings
-from allotrope.training.speed import training_speed
+from allotrope.training.speed import quick_to_start, training_speed
 from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
@@ -160,6 +160,32 @@ def test_what_is_clearly_slower_is_out_early(planted):
     assert "times slower" in slow["reason"] and slow["rounds"] < row_of(outcome, DEFAULT)["rounds"]
 
 
+def test_the_defaults_are_measured_however_long_what_comes_before_took(planted):
+    """Compiling it for a number of threads, say."""
+    settings = {
+        COMPILED: {"seconds": 0.01, "losses": FALLING, "first": 50.0},
+        replace(COMPILED, layout="channels-last"): {"seconds": 0.005, "losses": FALLING},
+    }
+    outcome = planted(settings, seconds=1.0)
+    assert outcome.chosen == COMPILED
+    assert "the time for the race was up" in outcome.rows[1]["reason"]
+
+
+def test_another_device_is_out_if_few_examples_take_it_longer_than_all(planted):
+    accelerated = replace(DEFAULT, device="cuda")
+    settings = {
+        accelerated: {"seconds": 0.01, "losses": FALLING},
+        replace(HALF, device="cuda"): {"seconds": 0.009, "losses": FALLING},
+        DEFAULT: {"seconds": 0.02, "losses": FALLING},
+        HALF: {"seconds": 0.005, "losses": FALLING},
+    }
+    outcome = planted(settings)
+    slow, quick = (row for row in outcome.rows if row["device"] == "cpu")
+    assert "takes longer than others' whole steps" in slow["reason"]
+    assert slow["rounds"] == 0 and quick["rounds"] > 1
+    assert outcome.chosen == HALF
+
+
 def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
     outcome = planted(
         {
@@ -261,6 +287,17 @@ def test_pytorch_for_real(digits, network):
     assert all(
         row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in outcome.rows
     )
+
+
+def test_speed_is_told_by_what_costs_little_to_start():
+    last_half = replace(LAST, precision="bfloat16")
+    eager = [DEFAULT, LAST, HALF, last_half]
+    compiled = [replace(settings, compiled=True) for settings in eager]
+    elsewhere = [replace(settings, device="cuda") for settings in eager]
+    assert quick_to_start([*eager, *compiled]) == [LAST, last_half]
+    assert quick_to_start([DEFAULT, HALF]) == [DEFAULT, HALF]
+    assert quick_to_start(compiled) == compiled[:1]
+    assert quick_to_start([*elsewhere, *eager]) == [elsewhere[1], elsewhere[3]]
 
 
 def test_training_speed_is_that_of_real_steps(digits, network):

@@ -13,7 +13,7 @@ from allotrope.errors import UsageError, unknown_name
 AUGMENTATIONS = ("none", "light", "medium", "heavy")
 POLICIES = ("randaugment", "trivialaugment", "augmix", "distorted", "swap-noise", "text-noise")
 """Augmentations that are taken if somebody asks for them: of pictures, rows and texts."""
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 LAYOUTS = ("default", "channels-last")
 FOLDER_LAYOUTS = (
     "auto",
@@ -282,7 +282,8 @@ class FineTuning:
 class Settings:
     """What changes the speed of a training and not its meaning.
 
-    `precision` is float32 or bfloat16 (weights stay float32), `layout` default or channels-last.
+    `precision` is float32, tensorfloat32 (products of numbers rounded to 10 bits) or bfloat16;
+    weights stay float32. `layout` is default or channels-last.
     """
 
     device: str = "cpu"

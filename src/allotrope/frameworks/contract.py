@@ -260,4 +260,7 @@ class Framework(abc.ABC):
 
     @abc.abstractmethod
     def settings(self) -> list[Settings]:
-        """The settings plausible on this machine, PyTorch's or the framework's defaults first."""
+        """The settings plausible on this machine: of accelerators first, of the CPU last.
+
+        The first rounds nothing and compiles only what the framework always compiles.
+        """

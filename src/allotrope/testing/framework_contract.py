@@ -206,6 +206,21 @@ class FrameworkContract:
         assert answers.dtype == np.float32
         assert all(array.dtype == network.weights[n].dtype for n, array in narrow.weights().items())
 
+    def test_other_devices_train_as_the_cpu_does(self, name: str) -> None:
+        others = [s for s in find(name).settings() if s.device != "cpu" and not s.compiled]
+        others = others or [s for s in find(name).settings() if s.device != "cpu"]
+        if not others:
+            pytest.skip("there is no device but the CPU")
+        options = {"optimizer": "momentum", "clip_norm": 1.0}
+        expected = _trainer_on(name, Settings(), options)
+        losses = _losses(expected, 1, 20)
+        for settings in others:
+            allowed = 1e-5 if settings.precision == "float32" else 0.05
+            mine = _trainer_on(name, settings, options)
+            np.testing.assert_allclose(_losses(mine, 1, 20), losses, rtol=allowed)
+            if settings.precision == "float32":
+                _assert_same(mine.state(), expected.state(), 1e-5)
+
     def test_answers_may_be_asked_for_before_the_first_step(self, name: str) -> None:
         b = Builder()
         weight = b.weight("weight", np.ones(4, np.float32))
@@ -217,9 +232,10 @@ class FrameworkContract:
         targets = {"logits": np.eye(4, dtype=np.float32)[:2]}
         np.testing.assert_allclose(trainer.step(Batch({"x": x}, targets), 0.0, 1), np.log(4), 1e-6)
 
-    def test_settings_begin_with_the_cpu_in_float32(self, name: str) -> None:
-        first = find(name).settings()[0]
-        assert (first.device, first.precision) == ("cpu", "float32")
+    def test_settings_begin_with_float32_and_end_with_the_cpu(self, name: str) -> None:
+        every = find(name).settings()
+        assert every[0].precision == "float32" and every[-1].device == "cpu"
+        assert not every[0].compiled or all(settings.compiled for settings in every)
 
     # --- what frameworks disagree about: one small network each, and what it must give
 
@@ -327,8 +343,12 @@ def _several(name: str) -> Trainer:
 
 
 def _trainer(name: str, **options: Any) -> Trainer:
+    return _trainer_on(name, Settings(), options)
+
+
+def _trainer_on(name: str, settings: Settings, options: dict[str, Any]) -> Trainer:
     options = {"weight_decay": 1e-2, "epsilon": 1e-3, "seed": 7, "epochs": 1, **options}
-    return find(name).trainer(small(), _plan(small(), Recipe(**options)), Settings())
+    return find(name).trainer(small(), _plan(small(), Recipe(**options)), settings)
 
 
 def _losses(trainer: Trainer, first: int, last: int, rate: float = 0.01) -> list[float]:

@@ -9,7 +9,7 @@ from allotrope.config import Settings
 from allotrope.frameworks.contract import Batch, Trainer
 from allotrope.training.race_entrant import Entrant
 from allotrope.training.race_words import described, first_line
-from allotrope.training.speed import Clock
+from allotrope.training.speed import SMALLEST_BATCH, Clock, one_step, timed_step
 
 ROUNDS = 9
 CLEARLY_SLOWER = 1.25
@@ -51,16 +51,34 @@ class Rounds:
             self._eliminate(alive)
 
     def _start(self, entrant: Entrant) -> None:
-        if self.left() <= 0:
+        # The defaults are always measured: something has to be chosen.
+        if self.left() <= 0 and entrant is not self.entrants[0]:
             entrant.leave("not measured: the time for the race was up")
             return
         self.report(f"racing settings: {described(entrant.settings)}")
         self._guarded(entrant, self._first_steps)
 
     def _first_steps(self, entrant: Entrant) -> None:
+        if self._far_slower(entrant):
+            entrant.leave(
+                f"a step of {SMALLEST_BATCH} examples takes longer than others' whole steps"
+            )
+            return
         trainer = self.trainer(entrant.settings)
         entrant.first_steps(trainer, self.samples[0], self.rate, self.clock)
         entrant.compare(self.entrants[0].losses)
+
+    def _far_slower(self, entrant: Entrant) -> bool:
+        """Whether a few examples are too much for another device than that of the defaults.
+
+        Whole batches may take a CPU a hundred times as long as the accelerator beside it.
+        """
+        if entrant.settings.device == self.entrants[0].settings.device:
+            return False
+        few, trainer = self.samples[0].first(SMALLEST_BATCH), self.trainer(entrant.settings)
+        one_step(trainer, few, 0.0, 1)
+        fastest = min(one.median for one in self.entrants)
+        return timed_step(trainer, few, 0.0, 2, self.clock) > CLEARLY_SLOWER * fastest
 
     def _round(self, entrant: Entrant) -> None:
         entrant.timed_round(self.samples, self.rate, self.clock)

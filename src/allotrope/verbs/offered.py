@@ -49,7 +49,8 @@ SETTINGS = (
     Option("device", "cpu, cuda or mps; auto takes what is fastest here."),
     Option(
         "precision",
-        "float32 or bfloat16 in training; by default both are raced, as are the next two.",
+        "float32, bfloat16 or, on GPUs, tensorfloat32 in training; by default what there is is "
+        "raced, as are the next two.",
         choices=PRECISIONS,
     ),
     Option(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -22,8 +23,10 @@ from allotrope.frameworks.contract import Collective, Framework, Trainer, Traini
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.jax.arrays import UnknownValueError, to_array, to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
-from allotrope.frameworks.jax.releases import warn_of_wrong_results
+from allotrope.frameworks.jax.products import products
+from allotrope.frameworks.jax.releases import sooner_compiled, warn_of_wrong_results
 from allotrope.frameworks.lowering import lowered
+from allotrope.frameworks.precisions import precisions
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
@@ -43,15 +46,14 @@ class Jax(Framework):
 
         It takes a quarter of its time, for several times a run's.
         """
-        _COMPILER["xla_backend_optimization_level"] = 0
-        _COMPILER["xla_cpu_use_fusion_emitters"] = False
+        _COMPILER.update(sooner_compiled(jaxlib.__version__), xla_backend_optimization_level=0)
 
     def run(
         self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
     ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         arrays = check_inputs(network, inputs)
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), _exactly():
             outputs = evaluate(_outputs_of(network, training), {**network.weights, **arrays})
             return {
                 value.name: to_numpy(outputs[value.name]) for value in network.outputs
@@ -65,7 +67,7 @@ class Jax(Framework):
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = check_inputs(network, inputs)
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), _exactly():
             seeds = {
                 name: to_array(value)
                 for name, value in check_output_gradients(network, output_gradients).items()
@@ -114,21 +116,22 @@ class Jax(Framework):
         return JaxProcesses(rank, size, addresses[0], settings.device)
 
     def settings(self) -> list[Settings]:
-        """Both precisions on every kind of device here.
+        """Every precision on every kind of device here, the CPU last.
 
         Always compiled: JAX without it is only for debugging.
         """
-        kinds = [
-            "cpu",
-            *sorted(
-                {"cuda" if d.platform == "gpu" else d.platform for d in jax.devices()} - {"cpu"}
-            ),
-        ]
+        platforms = {one.platform for one in jax.devices()} - {"cpu"}
+        kinds = sorted("cuda" if name == "gpu" else name for name in platforms)
         return [
             Settings(device=kind, precision=precision, compiled=True)
-            for kind in kinds
-            for precision in ("float32", "bfloat16")
+            for kind in [*kinds, "cpu"]
+            for precision in precisions(kind)
         ]
+
+
+def _exactly() -> AbstractContextManager[Any]:
+    """Within: products are not rounded on the device that computes by default."""
+    return products("float32", jax.default_backend())
 
 
 def evaluate(function: Callable[..., Any], values: Mapping[str, np.ndarray], *others: Any) -> Any:

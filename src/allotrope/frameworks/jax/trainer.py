@@ -16,6 +16,7 @@ from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.jax.arrays import to_array, to_numpy
 from allotrope.frameworks.jax.collective import JaxProcesses
 from allotrope.frameworks.jax.primitives import JaxPrimitives
+from allotrope.frameworks.jax.products import products
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.together import Together
@@ -34,7 +35,7 @@ from allotrope.operators.interpret import Context, Program
 Values = dict[str, jax.Array]
 DONATED = (0, 1, 2, 3)
 """The arguments of a step whose memory its results take."""
-NARROW = {"float32": None, "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+NARROW = {"float32": None, "tensorfloat32": None, "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 
 
 class JaxTrainer(Trainer):
@@ -52,6 +53,7 @@ class JaxTrainer(Trainer):
     ) -> None:
         """Raises: UnsupportedError for operators without a meaning."""
         self.plan, self.device = plan, jax.local_devices(backend=settings.device)[0]
+        self.precision = settings.precision
         self.p = JaxPrimitives(NARROW[settings.precision])
         self.program = Program(lowered(network), self.p, ReferencePrimitives())
         self.together = Together(collective, self.program)
@@ -75,8 +77,9 @@ class JaxTrainer(Trainer):
 
     @contextmanager
     def _here(self) -> Iterator[None]:
-        """Within: on the trainer's device, with every 64-bit type."""
-        with jax.enable_x64(True), jax.default_device(self.device):
+        """Within: on the trainer's device, in its precision, with every 64-bit type."""
+        rounding = products(self.precision, self.device.platform)
+        with jax.enable_x64(True), jax.default_device(self.device), rounding:
             yield
 
     def step(self, batch: Batch, learning_rate: float, step: int) -> jax.Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
 
 from allotrope.frameworks.jax.arrays import to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
+from allotrope.frameworks.jax.products import products
 from allotrope.frameworks.jax.trainer import NARROW
 from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
@@ -25,8 +27,10 @@ class JaxModel(EngineModel):
         """JAX alone decides."""
 
     @staticmethod
-    def wide() -> AbstractContextManager[Any]:
-        return jax.enable_x64(True)
+    @contextmanager
+    def precisely(precision: str) -> Iterator[None]:
+        with jax.enable_x64(True), products(precision, jax.default_backend()):
+            yield
 
     def prepare(self, layout: str | None) -> JaxPrimitives:
         precision = "float32"

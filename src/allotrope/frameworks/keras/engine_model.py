@@ -30,9 +30,9 @@ class EngineModel(keras.Model, metaclass=abc.ABCMeta):
         """How many threads compute from now on; None leaves it to the engine."""
 
     @staticmethod
-    def wide() -> AbstractContextManager[Any]:
-        """Within it, arrays of 64 bits are what they say."""
-        return nullcontext()
+    @abc.abstractmethod
+    def precisely(precision: str) -> AbstractContextManager[Any]:
+        """Within: arrays of 64 bits are what they say, products of float32 as `precision` says."""
 
     @abc.abstractmethod
     def prepare(self, layout: str | None) -> Primitives:

@@ -10,6 +10,7 @@ from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.tensorflow.arrays import to_numpy
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
+from allotrope.frameworks.tensorflow.products import products
 from allotrope.frameworks.tensorflow.trainer import MixedPrimitives, set_threads
 
 Tensor = Any
@@ -27,6 +28,7 @@ class TensorFlowModel(EngineModel):
     train_function: Any
     test_function: Any
     predict_function: Any
+    precisely = staticmethod(products)
     set_threads = staticmethod(set_threads)
     to_numpy = staticmethod(to_numpy)
 

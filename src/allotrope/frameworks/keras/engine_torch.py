@@ -12,6 +12,7 @@ from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, in_format
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
+from allotrope.frameworks.pytorch.products import products
 
 
 class TorchModel(EngineModel):
@@ -25,6 +26,10 @@ class TorchModel(EngineModel):
     def set_threads(threads: int | None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
+
+    @staticmethod
+    def precisely(precision: str) -> AbstractContextManager[Any]:
+        return products(precision)
 
     def prepare(self, layout: str | None) -> PyTorchPrimitives:
         memory_format = None

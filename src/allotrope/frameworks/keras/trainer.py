@@ -19,7 +19,11 @@ from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import averaging_share, check_state, delivered, loss_of, single
 from allotrope.network.network import Network
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+POLICIES = {
+    "float32": "float32",
+    "tensorfloat32": "float32",
+    "bfloat16": "mixed_bfloat16",
+}
 """Keras's dtype policy for each precision."""
 
 
@@ -142,6 +146,7 @@ class KerasTrainer(Trainer):
         else:
             self.device = settings.device
         self._next: int | None = None
+        self.precision = settings.precision
         with self._here():
             policy = POLICIES[settings.precision]
             self.model = PlannedModel(network, plan, settings.layout, policy, collective)
@@ -156,8 +161,8 @@ class KerasTrainer(Trainer):
 
     @contextmanager
     def _here(self) -> Iterator[None]:
-        """Within: on the trainer's device, with every 64-bit type."""
-        with NetworkModel.wide(), keras.device(self.device):
+        """Within: on the trainer's device, in its precision, with every 64-bit type."""
+        with NetworkModel.precisely(self.precision), keras.device(self.device):
             yield
 
     def step(self, batch: Batch, learning_rate: float, step: int) -> float:

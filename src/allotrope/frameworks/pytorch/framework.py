@@ -13,6 +13,7 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
+from allotrope.frameworks.precisions import precisions
 from allotrope.frameworks.pytorch.primitives import to_numpy, to_tensor
 from allotrope.network.network import Network
 
@@ -114,17 +115,17 @@ class PyTorch(Framework):
         return TorchProcesses(rank, size, addresses[0], settings.device)
 
     def settings(self) -> list[Settings]:
-        """PyTorch's defaults first, then every other precision, layout and compilation here."""
+        """Exact and eager first, then every other precision, layout and compilation here."""
         devices = (
-            ["cpu"]
-            + ["cuda"] * torch.cuda.is_available()
+            ["cuda"] * torch.cuda.is_available()
             + ["mps"] * torch.backends.mps.is_available()
+            + ["cpu"]
         )
         return [
             Settings(device=device, precision=precision, layout=layout, compiled=compiled)
             for device in devices
             for compiled in (False, True)
-            for precision in ("float32", "bfloat16")
+            for precision in precisions(device)
             for layout in ("default", "channels-last")
         ]
 

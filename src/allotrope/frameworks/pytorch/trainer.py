@@ -16,6 +16,7 @@ from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, lay_out
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.frameworks.pytorch.optimizer_choice import optimizer_for
 from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
+from allotrope.frameworks.pytorch.products import products
 from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     check_state,
@@ -63,12 +64,13 @@ class PyTorchTrainer(Trainer):
         if not self.model.training:  # to say it again visits every submodule
             self.model.train()
         self.model.training_step = step
-        loss = self._differentiated(batch)
-        if self.plan.sharpness is not None:
-            self._differentiate_above(batch, self.plan.sharpness)
-        if self.plan.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.plan.clip_norm)
-        self.optimizer.step(learning_rate, step)
+        with products(self.settings.precision):
+            loss = self._differentiated(batch)
+            if self.plan.sharpness is not None:
+                self._differentiate_above(batch, self.plan.sharpness)
+            if self.plan.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.plan.clip_norm)
+            self.optimizer.step(learning_rate, step)
         if self.averaged is not None:
             self._average(step)
         return loss
@@ -144,7 +146,8 @@ class PyTorchTrainer(Trainer):
         model = self._delivered()
         if model.training:
             model.eval()
-        with torch.inference_mode(), self._autocast():
+        rounding = products(self.settings.precision)
+        with torch.inference_mode(), self._autocast(), rounding:
             outputs = single(model.program.p, model.outputs(self._tensors(inputs)))
             return {name: to_numpy(y) for name, y in outputs.items()}
 

@@ -12,10 +12,12 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Collective, Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
+from allotrope.frameworks.precisions import precisions
 from allotrope.frameworks.tensorflow.arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.module import NetworkModule
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
+from allotrope.frameworks.tensorflow.products import products
 from allotrope.network.network import Network
 from allotrope.operators.memory import bounded
 
@@ -44,7 +46,7 @@ class TensorFlow(Framework):
     ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
-        with _named_errors():
+        with _named_errors(), products("float32"):
             model = NetworkModule(network, primitives=bounded(TensorFlowPrimitives()))
             outputs, _ = model.outputs(arrays, model.values(), training, 0)
             return {name: to_numpy(value) for name, value in outputs.items()}
@@ -58,7 +60,7 @@ class TensorFlow(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         upstream = check_output_gradients(network, output_gradients)
-        with _named_errors():
+        with _named_errors(), products("float32"):
             model = NetworkModule(
                 network, primitives=bounded(TensorFlowPrimitives(differentiating=True))
             )
@@ -105,13 +107,13 @@ class TensorFlow(Framework):
         return TensorFlowProcesses(rank, size, addresses)
 
     def settings(self) -> list[Settings]:
-        """TensorFlow's defaults first; steps are always graphs, and `compiled` means by XLA."""
-        devices = ["cpu"] + ["cuda"] * bool(tf.config.list_physical_devices("GPU"))
+        """Exact and not compiled first; steps are always graphs, `compiled` means by XLA."""
+        devices = ["cuda"] * bool(tf.config.list_physical_devices("GPU")) + ["cpu"]
         return [
             Settings(device=device, precision=precision, compiled=compiled)
             for device in devices
             for compiled in (False, True)
-            for precision in ("float32", "bfloat16")
+            for precision in precisions(device)
         ]
 
 

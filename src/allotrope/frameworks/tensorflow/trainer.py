@@ -6,6 +6,7 @@ With bfloat16 and XLA if the settings ask for them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from allotrope.frameworks.tensorflow.arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.module import NetworkModule
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
+from allotrope.frameworks.tensorflow.products import products
 from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     averaging_share,
@@ -85,7 +87,7 @@ class TensorFlowTrainer(Trainer):
         UsageError for threads that cannot be set any more.
         """
         set_threads(settings.threads)
-        self.plan, self.network = plan, network
+        self.plan, self.network, self.precision = plan, network, settings.precision
         if settings.device == "cuda":
             self.device = "/GPU:0"
         else:
@@ -113,9 +115,15 @@ class TensorFlowTrainer(Trainer):
         fresh = self.plan.optimizer.slots(self.model.program.p, weight)
         return {slot: tf.Variable(value, trainable=False) for slot, value in fresh.items()}
 
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        """Within: on the trainer's device, in its precision."""
+        with tf.device(self.device), products(self.precision):
+            yield
+
     def step(self, batch: Batch, learning_rate: float, step: int) -> Tensor:
         """One update; see the contract."""
-        with tf.device(self.device):
+        with self._here():
             columns = map(_tensors, (batch.inputs, batch.targets, batch.weights))
             numbers = tf.constant(learning_rate, tf.float64), tf.constant(step, tf.int32)
             return self._step(*columns, *numbers)
@@ -183,7 +191,7 @@ class TensorFlowTrainer(Trainer):
 
     def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """All outputs by name; see the contract."""
-        with tf.device(self.device):
+        with self._here():
             outputs = self._evaluate(_tensors(inputs))
             return {value.name: to_numpy(outputs[value.name]) for value in self.network.outputs}
 

@@ -13,6 +13,7 @@ from allotrope.errors import AllotropeError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find
 from allotrope.frameworks.contract import Trainer
+from allotrope.frameworks.jax.releases import flags
 from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.objectives import framework_objective, places
 from allotrope.measure.agreement.probe import probed
@@ -21,9 +22,6 @@ from allotrope.measure.agreement.step_files import StepFiles
 from allotrope.measure.machine import version
 from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.serve import serve
-
-SOON_COMPILED = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level"
-"""What XLA is told in float64, which shows meanings: its code need not be the fastest."""
 
 
 def refusing(method: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -55,7 +53,8 @@ class AgreementWorker:
         """
         self._computation = Computation(**computation)
         if self._computation.precision == "float64":
-            told = f"{SOON_COMPILED}={int(long)}"
+            # Before JAX is imported: float64 shows meanings, its code need not be the fastest.
+            told = flags(version("jaxlib"), optimization=int(long))
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {told}".strip()
         self._framework = find(framework)
         self._framework.compile_soon()

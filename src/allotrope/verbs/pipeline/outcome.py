@@ -131,9 +131,10 @@ def trained(
 def of_training(plan: Plan, result: Trained, show: Progress) -> TrainedPlan:
     """The plan carried out, with this result, which is said."""
     show.close()
-    speed = f"{result.examples_per_second:,.0f} examples/s"
-    took = duration(result.seconds)
-    show.say(f"trained {result.epochs:.1f} epochs in {took} ({speed}, {result.stopped})")
+    how = result.stopped
+    if result.examples_per_second:
+        how = f"{result.examples_per_second:,.0f} examples/s, {how}"
+    show.say(f"trained {result.epochs:.1f} epochs in {duration(result.seconds)} ({how})")
     if result.best["step"] == 0:
         show.say(_as_it_came(plan.data.tasks, result))
     facts = TrainingFacts(

@@ -33,6 +33,8 @@ from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline.network_race import raced
 from allotrope.verbs.request import Request
 
+LEFT_AT_LEAST = 0.5
+"""The part of its budget that a training gets however long its choices took."""
 Race = Callable[[Sequence[str], Callable[[str], Choice]], Choice]
 """The best of some networks, by their names and what builds one."""
 
@@ -212,7 +214,7 @@ def settled(
         )
     if recipe.budget is not None:
         left = recipe.budget - (time.monotonic() - began)
-        recipe = replace(recipe, budget=max(left, 1.0))
+        recipe = replace(recipe, budget=max(left, LEFT_AT_LEAST * recipe.budget))
     show.say(f"settings: {described(race.chosen)}. {race.reason}")
     facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason, **rates}
     return Plan(data, start, recipe, framework, race.chosen, facts)
