@@ -16,6 +16,7 @@ from allotrope.training.race_words import described
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import quick_to_start, training_speed
 from planned import of_digits
+from tested import TESTED
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
 DEFAULT = Settings()
@@ -300,5 +301,6 @@ def test_speed_is_told_by_what_costs_little_to_start():
     assert quick_to_start([*elsewhere, *eager]) == [elsewhere[1], elsewhere[3]]
 
 
-def test_training_speed_is_that_of_real_steps(digits, network):
-    assert 100 < training_speed(network, digits, RECIPE, options=[DEFAULT, LAST]) < 1e6
+@pytest.mark.parametrize("name", TESTED)
+def test_training_speed_is_that_of_real_steps_in_each_framework(name, digits, network):
+    assert 100 < training_speed(network, digits, RECIPE, name) < 1e6

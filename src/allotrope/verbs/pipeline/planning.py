@@ -19,7 +19,7 @@ from allotrope.measure.candidates import Candidate, candidates
 from allotrope.measure.rounds import USUAL, Turns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
-from allotrope.progress import Progress
+from allotrope.progress import Progress, duration
 from allotrope.tasks import Task
 from allotrope.tasks.several import trained_by
 from allotrope.training.plausible_settings import plausible
@@ -213,11 +213,21 @@ def settled(
             f"{len(curve.rates)} steps at rates from {curve.rates[0]:.2g} on."
         )
     if recipe.budget is not None:
-        left = recipe.budget - (time.monotonic() - began)
-        recipe = replace(recipe, budget=max(left, LEFT_AT_LEAST * recipe.budget))
+        recipe = replace(recipe, budget=_left(recipe.budget, time.monotonic() - began, show))
     show.say(f"settings: {described(race.chosen)}. {race.reason}")
     facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason, **rates}
     return Plan(data, start, recipe, framework, race.chosen, facts)
+
+
+def _left(budget: float, spent: float, show: Progress) -> float:
+    """Seconds for the training, of a budget of which choices have taken so much."""
+    least = LEFT_AT_LEAST * budget
+    if budget - spent < least:
+        show.say(
+            f"Choices took {duration(spent)} of the {duration(budget)}; the training has "
+            f"{duration(least)} all the same. Name --network and --precision to spare them."
+        )
+    return max(budget - spent, least)
 
 
 def plan(
