@@ -1,4 +1,4 @@
-"""`allotrope cache`: what decoded examples lie on disk, and their removal."""
+"""`allotrope cache`: what lies on disk to be used again, and its removal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import allotrope
 from allotrope.cli import main
 from allotrope.data.store.store_writer import UNFINISHED
+from allotrope.shrinking.kernel_table import KernelTable
 from stored_pictures import TINY, pets
 
 
@@ -58,3 +59,35 @@ def test_what_a_kill_left_behind_is_listed_as_such(store):
     (entry,) = allotrope.cache().json["entries"]
     assert entry["title"] == "unfinished" and not entry["finished"]
     assert len(allotrope.cache(clear=True).json["removed"]) == 1
+
+
+FACTS = {"runtime": "openvino", "version": "2026.4.1", "precision": "int8", "threads": "1"}
+
+
+def test_times_of_kernels_are_listed_and_removed(store):
+    KernelTable(store, FACTS).add({"conv": 1e-5, "gemm": 2e-5})
+    cached = allotrope.cache()
+    (entry,) = cached.json["entries"]
+    assert entry["title"] == "times of 2 kernels in openvino 2026.4.1 int8, threads: 1"
+    assert entry["bytes"] == cached.json["bytes"] > 0
+    assert "measured, again" in str(cached)
+    assert len(allotrope.cache(clear=True).json["removed"]) == 1
+    assert not list(store.iterdir()) and KernelTable(store, FACTS).seconds == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"facts": {}, "seconds": {}}'])
+def test_a_harmed_table_is_listed_by_its_name_and_removed(store, content):
+    store.mkdir()
+    harmed = store / "kernel-times-0123.json"
+    harmed.write_bytes(content)
+    (entry,) = allotrope.cache().json["entries"]
+    assert entry["title"] == harmed.name
+    allotrope.cache(clear=True)
+    assert not harmed.exists()
+
+
+def test_other_files_in_the_folder_are_left_alone(store):
+    store.mkdir()
+    (store / "notes.json").write_text("{}")
+    assert allotrope.cache(clear=True).json["entries"] == []
+    assert (store / "notes.json").exists()

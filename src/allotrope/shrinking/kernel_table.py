@@ -11,6 +11,7 @@ from pathlib import Path
 
 from allotrope.errors import RunFolderError
 from allotrope.storage import replace_file
+from allotrope.wording import counted
 
 FILE = "kernel-times-{}.json"
 
@@ -51,6 +52,22 @@ class KernelTable:
             return {name: float(x) for name, x in stored["seconds"].items() if _is_time(x)}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
+
+
+def kernel_tables(folder: Path) -> list[Path]:
+    """The files of all tables in the folder."""
+    return sorted(folder.glob(FILE.format("*")))
+
+
+def title_of_table(file: Path) -> str:
+    """What a table holds, in words; its name if it cannot be read."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        facts, count = stored["facts"], len(stored["seconds"])
+        how = f"{facts['runtime']} {facts['version']} {facts['precision']}"
+        return f"times of {counted(count, 'kernel')} in {how}, threads: {facts['threads']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return file.name
 
 
 def _is_time(x: object) -> bool:

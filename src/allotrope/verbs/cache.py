@@ -1,10 +1,11 @@
-"""`cache`: what decoded examples lie on disk, and their removal."""
+"""`cache`: what decoded examples and times of kernels lie on disk, and their removal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allotrope.config import bytes_text
@@ -38,7 +39,9 @@ class Cached:
                 f"  {bytes_text(entry['bytes']):>8}  used {_ago(entry['age'])}  {entry['title']}"
             )
         if listed and not self.json["cleared"]:
-            lines.append("allotrope cache --clear removes all of it; what is lost is decoded again")
+            lines.append(
+                "allotrope cache --clear removes all of it; what is lost is decoded, or measured, again"
+            )
         return "\n".join(lines)
 
 
@@ -47,22 +50,22 @@ CACHE = (Option("clear", "remove all that is not in use."),)
 
 @takes(CACHE)
 def cache(clear: bool = False) -> Cached:
-    """Say what decoded examples lie on disk, how much they take, and when they were used last.
+    """Say what lies on disk to be used again, how much it takes, and when it was used last.
 
-    They are put there so that nothing is decoded twice, and are read from there in training if
-    they do not fit in memory. The folder is ~/.cache/allotrope, or ALLOTROPE_CACHE if that is set;
+    Decoded examples are put there so that nothing is decoded twice, and are read from there in
+    training if they do not fit in memory; times of kernels, so that nothing is measured twice. The folder is ~/.cache/allotrope, or ALLOTROPE_CACHE if that is set;
     --cache-size of the verbs that train says how much it may hold.
 
     Example: allotrope cache --clear
 
     Raises: DataError if something cannot be removed.
     """
-    from allotrope.data.store.store_folder import entries, store_folder, total
+    from allotrope.data.store.store_folder import store_folder, total
 
     folder = store_folder()
-    there = entries(folder)
+    there = _entries(folder)
     removed = _removed(there) if clear else []
-    left = entries(folder) if clear else there
+    left = _entries(folder) if clear else there
     return Cached(
         {
             "folder": str(folder),
@@ -72,6 +75,14 @@ def cache(clear: bool = False) -> Cached:
             "cleared": clear,
         }
     )
+
+
+def _entries(folder: Path) -> list[StoredEntry]:
+    """Decoded examples, then times of kernels."""
+    from allotrope.data.store.store_folder import entries, entry_of
+    from allotrope.shrinking.kernel_table import kernel_tables
+
+    return [*entries(folder), *map(entry_of, kernel_tables(folder))]
 
 
 def _removed(there: Sequence[StoredEntry]) -> list[StoredEntry]:
@@ -87,15 +98,22 @@ def _removed(there: Sequence[StoredEntry]) -> list[StoredEntry]:
 
 
 def _facts(entry: StoredEntry) -> dict[str, Any]:
-    from allotrope.data.store.store_folder import title
-
     return {
         "path": str(entry.path),
-        "title": title(entry),
+        "title": _title(entry),
         "bytes": entry.bytes,
         "age": max(0.0, time.time() - entry.used),
         "finished": not entry.is_unfinished,
     }
+
+
+def _title(entry: StoredEntry) -> str:
+    from allotrope.data.store.store_folder import title
+    from allotrope.shrinking.kernel_table import title_of_table
+
+    if entry.path.is_file() and entry.path.suffix == ".json":
+        return title_of_table(entry.path)
+    return title(entry)
 
 
 def _ago(seconds: float) -> str:

@@ -62,10 +62,11 @@ def entries(folder: Path) -> list[StoredEntry]:
         return []
     begun = PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS, VOLUMES, UNFINISHED
     own = [path for path in paths if path.name.startswith(begun)]
-    return sorted((_entry(path) for path in own), key=lambda entry: entry.used)
+    return sorted((entry_of(path) for path in own), key=lambda entry: entry.used)
 
 
-def _entry(path: Path) -> StoredEntry:
+def entry_of(path: Path) -> StoredEntry:
+    """A file or folder of the store, with its size and when it was used last."""
     # What another process removes meanwhile takes nothing.
     sizes, used = [0], 0.0
     for file in (path, *(path.iterdir() if path.is_dir() else ())):
