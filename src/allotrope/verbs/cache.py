@@ -39,9 +39,8 @@ class Cached:
                 f"  {bytes_text(entry['bytes']):>8}  used {_ago(entry['age'])}  {entry['title']}"
             )
         if listed and not self.json["cleared"]:
-            lines.append(
-                "allotrope cache --clear removes all of it; what is lost is decoded, or measured, again"
-            )
+            again = "what is lost is decoded, or measured, again"
+            lines.append(f"allotrope cache --clear removes all of it; {again}")
         return "\n".join(lines)
 
 
@@ -53,8 +52,9 @@ def cache(clear: bool = False) -> Cached:
     """Say what lies on disk to be used again, how much it takes, and when it was used last.
 
     Decoded examples are put there so that nothing is decoded twice, and are read from there in
-    training if they do not fit in memory; times of kernels, so that nothing is measured twice. The folder is ~/.cache/allotrope, or ALLOTROPE_CACHE if that is set;
-    --cache-size of the verbs that train says how much it may hold.
+    training if they do not fit in memory; times of kernels, so that nothing is measured twice. The
+    folder is ~/.cache/allotrope, or ALLOTROPE_CACHE if that is set; --cache-size of the verbs that
+    train says how much the examples may hold.
 
     Example: allotrope cache --clear
 

@@ -23,7 +23,7 @@ from allotrope.frameworks.contract import Collective, Framework, Trainer, Traini
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.jax.arrays import UnknownValueError, to_array, to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
-from allotrope.frameworks.jax.products import products
+from allotrope.frameworks.jax.product_precision import products
 from allotrope.frameworks.jax.releases import sooner_compiled, warn_of_wrong_results
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.precisions import precisions

@@ -16,7 +16,7 @@ from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.jax.arrays import to_array, to_numpy
 from allotrope.frameworks.jax.collective import JaxProcesses
 from allotrope.frameworks.jax.primitives import JaxPrimitives
-from allotrope.frameworks.jax.products import products
+from allotrope.frameworks.jax.product_precision import products
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.together import Together

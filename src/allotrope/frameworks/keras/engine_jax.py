@@ -10,7 +10,7 @@ import jax
 
 from allotrope.frameworks.jax.arrays import to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
-from allotrope.frameworks.jax.products import products
+from allotrope.frameworks.jax.product_precision import products
 from allotrope.frameworks.jax.trainer import NARROW
 from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras

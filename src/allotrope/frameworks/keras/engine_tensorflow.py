@@ -10,7 +10,7 @@ from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.tensorflow.arrays import to_numpy
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
-from allotrope.frameworks.tensorflow.products import products
+from allotrope.frameworks.tensorflow.product_precision import products
 from allotrope.frameworks.tensorflow.trainer import MixedPrimitives, set_threads
 
 Tensor = Any

@@ -12,7 +12,7 @@ from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, in_format
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
-from allotrope.frameworks.pytorch.products import products
+from allotrope.frameworks.pytorch.product_precision import products
 
 
 class TorchModel(EngineModel):

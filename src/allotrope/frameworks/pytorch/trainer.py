@@ -16,7 +16,7 @@ from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, lay_out
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.frameworks.pytorch.optimizer_choice import optimizer_for
 from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
-from allotrope.frameworks.pytorch.products import products
+from allotrope.frameworks.pytorch.product_precision import products
 from allotrope.frameworks.together import Together
 from allotrope.frameworks.updates import (
     check_state,

@@ -17,7 +17,7 @@ from allotrope.frameworks.tensorflow.arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.module import NetworkModule
 from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
-from allotrope.frameworks.tensorflow.products import products
+from allotrope.frameworks.tensorflow.product_precision import products
 from allotrope.network.network import Network
 from allotrope.operators.memory import bounded
 

@@ -8,7 +8,7 @@ from allotrope.frameworks.precisions import precisions
 
 def of_pytorch():
     torch = pytest.importorskip("torch")
-    from allotrope.frameworks.pytorch.products import products
+    from allotrope.frameworks.pytorch.product_precision import products
 
     kinds = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
     return products, lambda: {kind.fp32_precision for kind in kinds}, {"tf32"}, {"ieee"}
@@ -17,14 +17,14 @@ def of_pytorch():
 def of_tensorflow():
     pytest.importorskip("tensorflow")
     from allotrope.frameworks.tensorflow.importing import tf
-    from allotrope.frameworks.tensorflow.products import products
+    from allotrope.frameworks.tensorflow.product_precision import products
 
     return products, tf.config.experimental.tensor_float_32_execution_enabled, True, False
 
 
 def of_jax():
     jax = pytest.importorskip("jax")
-    from allotrope.frameworks.jax.products import products
+    from allotrope.frameworks.jax.product_precision import products
 
     def on_a_gpu(precision):
         return products(precision, "gpu")
@@ -60,7 +60,7 @@ def test_it_is_left_behind_by_an_error_too(kind):
 
 def test_jax_on_a_cpu_is_left_alone():
     jax = pytest.importorskip("jax")
-    from allotrope.frameworks.jax.products import products
+    from allotrope.frameworks.jax.product_precision import products
 
     before = jax.config.jax_default_matmul_precision
     with products("float32", "cpu"):
