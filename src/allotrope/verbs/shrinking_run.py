@@ -132,10 +132,10 @@ class ShrinkingRun:
         record = self.source.record
         same = record is not None and record.start is not None
         same = same and record.start.framework == self.options.framework  # type: ignore[union-attr]
-        if record is None or record.settings is None or not same:
-            fixed = replace(self.options.settings, compile=False)
-            return self.among.plausible(self.options.framework, fixed)
         # To compile takes longer than a short round wins by it.
+        if record is None or record.settings is None or not same:
+            eager = replace(self.among, compiled=False)
+            return eager.plausible(self.options.framework, self.options.settings)
         return [replace(record.settings.settings, compiled=False, threads=threads)]
 
     def _settled(self, start: Start) -> Plan:

@@ -144,8 +144,8 @@ class TuningRun:
 
     def _settings(self) -> list[Settings]:
         # To compile takes longer than a short training wins by it.
-        fixed = replace(self.options.settings, compile=False)
-        return self.among.plausible(self.options.framework, fixed)
+        eager = replace(self.among, compiled=False)
+        return eager.plausible(self.options.framework, self.options.settings)
 
     # --- the search
 

@@ -198,9 +198,9 @@ def settled(
 ) -> Plan:
     """The plan with the fastest of these settings whose loss agrees with float32's.
 
-    `began`: the clock when the budget of the recipe began; what was used of it since is taken off.
+    `began`: the clock when the budget of the recipe began, if what was used of it since is to be
+    taken off.
     """
-    began = time.monotonic() if began is None else began
     network = with_still_batchnorm(start.network, start.frozen)
     race = race_settings(network, data, start.recipe, framework, options=settings, report=show.say)
     recipe = start.recipe
@@ -212,7 +212,7 @@ def settled(
             f"learning rate {curve.chosen:.3g}: there the loss falls fastest in "
             f"{len(curve.rates)} steps at rates from {curve.rates[0]:.2g} on."
         )
-    if recipe.budget is not None:
+    if recipe.budget is not None and began is not None:
         recipe = replace(recipe, budget=_left(recipe.budget, time.monotonic() - began, show))
     show.say(f"settings: {described(race.chosen)}. {race.reason}")
     facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason, **rates}
