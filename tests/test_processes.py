@@ -87,6 +87,22 @@ def test_two_processes_make_the_steps_of_one(pair, name):
     np.testing.assert_allclose(*answers, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", TESTED)
+def test_two_processes_train_in_the_types_of_one(pair, name):
+    asked = AskedTraining(network(), data(), RECIPE, Settings(), name)
+    one, two = AskedTraining.of(*asked.message()).trainer(), GroupTrainer(pair, asked)
+    for step in (1, 2):
+        losses = [float(each.step(batch(step), np.float64(0.05), step)) for each in (one, two)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5), step
+    mine, theirs = one.state(), two.state()
+    assert {key: array.dtype for key, array in theirs.items()} == {
+        key: array.dtype for key, array in mine.items()
+    }
+    weights = network().weights
+    assert all(array.dtype == weights[key].dtype for key, array in one.weights().items())
+    assert any(array.dtype == np.float32 for array in mine.values())
+
+
 class Killing(Progress):
     """Kills a process after so many validations."""
 

@@ -56,7 +56,10 @@ class JaxProcesses(Collective):
 
         return made
 
-    def _among_all(self, x: Any) -> jax.Array:
+    def _among_all(self, x: Any) -> Any:
+        # As an array a number of Python's would make float64 of the weights that it meets.
+        if isinstance(x, float):
+            return x
         own = jax.device_put(x, self.device)
         return jax.make_array_from_single_device_arrays(own.shape, self._everywhere, [own])
 

@@ -94,7 +94,7 @@ class JaxTrainer(Trainer):
                 self.slots,
                 self.averaged,
                 columns,
-                learning_rate,
+                float(learning_rate),
                 float(step),
                 np.int32(step),
             )
