@@ -40,6 +40,20 @@ def test_with_a_budget_progress_is_of_the_clock_from_the_first_step_to_the_last_
     assert pace.stopped(2, 0.1) == "budget"
 
 
+@pytest.mark.parametrize(
+    ("before", "compiling", "expected"),
+    [(0.0, 9.0, 60.0), (0.0, 30.0, 60.0), (0.0, 50.0, 80.0), (40.0, 5.0, 60.0), (40.0, 15.0, 65.0)],
+)
+def test_compiling_leaves_half_of_the_budget_to_the_steps(before, compiling, expected):
+    """Of what there was left, if a training is resumed."""
+    pace, clock = paced(budget=60.0, elapsed=before)
+    assert pace.ends == 60.0
+    clock.now += compiling
+    pace.first_step_done()
+    assert pace.ends == pytest.approx(expected)
+    assert pace.stopped(1, 0.0) is None
+
+
 def test_the_nearer_end_decides():
     pace, clock = paced(steps=100, budget=50.0)
     pace.first_step_done()

@@ -9,13 +9,17 @@ from collections.abc import Callable
 EVALUATING_SHARE = 0.03
 """The part of a budget that validation may take before the last one."""
 
+AFTER_COMPILING = 0.5
+"""The part of a budget that is for the steps behind the first, however long that took."""
+
 
 class Pace:
     """The clock of one training.
 
     With epochs alone, progress is a function of the step. With a budget, progress is the larger of
     the steps' share and the clock's; the clock's runs from the first finished step, whatever
-    compiling took, to the moment when the last validation has to begin.
+    compiling took, to the moment when the last validation has to begin. If compiling takes more
+    than half of the budget, the steps behind it have half of it all the same.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class Pace:
         """
         self._steps, self._budget, self._clock, self._last = steps, budget, clock, last
         self._started = clock() - elapsed
-        self._first = elapsed
+        self._first = self._begun = elapsed
         self._before = self.progress = progress
         self.evaluating = 0.0
         self.evaluation: float | None = None
@@ -52,9 +56,14 @@ class Pace:
 
         Infinite without a budget.
         """
+        return self._whole - 1.1 * self._last * (self.evaluation or 0.0)
+
+    @property
+    def _whole(self) -> float:
+        """The budget, or more if compiling took more than half; infinite without one."""
         if self._budget is None:
             return math.inf
-        return self._budget - 1.1 * self._last * (self.evaluation or 0.0)
+        return max(self._budget, self._first + AFTER_COMPILING * (self._budget - self._begun))
 
     def first_step_done(self) -> None:
         """The clock's share of progress begins here."""
@@ -106,7 +115,7 @@ class Pace:
         """The time until the end, None before it can be told."""
         by_clock = None
         if self._budget is not None:
-            by_clock = self._budget - self.elapsed
+            by_clock = self._whole - self.elapsed
         by_steps = None
         if self._steps is not None:
             by_steps = (self._steps - done) * seconds_per_step
