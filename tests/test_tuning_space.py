@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from allotrope.architectures.choose import choose
-from allotrope.config import Recipe
+from allotrope.config import Recipe, Target
 from allotrope.data.reader import read
 from allotrope.network.summary import parameters
 from allotrope.shrinking.stripped import strip
@@ -17,7 +17,7 @@ from allotrope.tuning.network_sizes import WIDENED, depths, sized
 from allotrope.tuning.rungs import is_promoted, rungs_below
 from allotrope.tuning.space import Tunable, space_for, usual_of
 from allotrope.tuning.tried_recipe import tried_recipe
-from allotrope.verbs.pipeline.untrained_costs import unlike_arrays
+from allotrope.verbs.pipeline.untrained_costs import UntrainedCosts, unlike_arrays
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,22 @@ def test_a_file_is_as_large_untrained_as_it_will_be(digits, tmp_path):
         sizes[name] = (tmp_path / f"{name}.onnx").stat().st_size
     assert sizes["plain"] < 0.9 * sizes["then"]
     assert sizes["unlike"] == sizes["then"]
+
+
+@pytest.mark.parametrize(
+    ("latency", "size", "beyond", "why"),
+    [
+        (0.04, 90e3, False, None),
+        (0.06, 90e3, True, ": not within the limits"),
+        (0.04, 120e3, True, ": not within the limits"),
+        (0.0475, 90e3, True, "within the limits by less than clocks"),
+        (0.04, 99.5e3, True, "within the limits by less than clocks"),
+    ],
+)
+def test_what_is_not_trained_says_whether_it_was_over_a_limit_or_near_to_it(
+    latency, size, beyond, why
+):
+    costs = UntrainedCosts(latency, size, "onnxruntime", "int8")
+    target = Target(max_latency=0.05, max_size=100e3)
+    assert (max(costs.beyond(target).values()) > 0) == beyond
+    assert why is None or why in costs.why_not(target)

@@ -197,8 +197,7 @@ class Search:
         if beyond:
             trial = self.study.limits(trial, beyond)
         if max(beyond.values(), default=0.0) > 0:
-            taken = f"{costs.latency_ms:.3g} ms, {costs.size_bytes / 1e3:,.0f} kB"
-            self._say(trial, f"{taken}: not within the limits, not trained")
+            self._say(trial, costs.why_not(self.bench.target))
             return self.study.stop(trial)
         while len(trial.rungs) <= self.bench.rungs.last:
             if trial.rungs and not self._goes_on(trial):

@@ -42,6 +42,15 @@ class UntrainedCosts:
         """By how much each limit is missed, in logarithms of ratios: 0 and less is within."""
         return _beyond(self.latency_ms, self.size_bytes, target)
 
+    def why_not(self, target: Target) -> str:
+        """What the network takes that is not trained, and why it is not."""
+        slow = target.max_latency is not None and self.latency_ms > target.max_latency
+        large = target.max_size is not None and self.size_bytes > target.max_size
+        why = "within the limits by less than clocks and trained weights may change"
+        if slow or large:
+            why = "not within the limits"
+        return f"{self.latency_ms:.3g} ms, {self.size_bytes / 1e3:,.0f} kB: {why}, not trained"
+
 
 def untrained_costs(
     network: Network,
