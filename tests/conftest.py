@@ -39,6 +39,13 @@ def keep_what_jax_compiles() -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
+def leave_the_users_cache_alone() -> None:
+    """Nothing is put there, and what lies there decides no test; it goes with the process."""
+    folder = tempfile.mkdtemp(prefix="cache-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["ALLOTROPE_CACHE"] = folder
+
+
 def compile_quickly() -> None:
     """XLA makes code without optimizing it, in a third of the time; what it computes is the same.
 
@@ -64,6 +71,7 @@ def hear_ctrl_c() -> None:
 
 
 keep_what_jax_compiles()
+leave_the_users_cache_alone()
 compile_quickly()
 work_in_memory()
 hear_ctrl_c()
