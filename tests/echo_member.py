@@ -1,7 +1,6 @@
 """A member of a group that needs no framework: `python -m echo_member RANK SIZE ADDRESS [CARD]`."""
 
 import json
-import os
 import sys
 import time
 
@@ -22,12 +21,9 @@ class Echo:
 
 if __name__ == "__main__":
     rank, size, address, *card = sys.argv[1:]
-    # What a test says of the members that a group starts.
-    told = json.loads(os.environ.get("ECHO", "{}"))
-    said = {**told.get("card", {}), **json.loads(card[0] if card else "{}")}
+    said = json.loads(card[0] if card else "{}")
     try:
-        patience = told.get("patience", 20)
-        serve_leader(Echo(), int(rank), int(size) or None, address, said, patience)
+        serve_leader(Echo(), int(rank), int(size) or None, address, said, patience=20)
     except AllotropeError as error:
         print(json.dumps({"end": str(error)}))
         sys.exit(1)

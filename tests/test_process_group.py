@@ -1,7 +1,6 @@
 """Processes that one leads: they meet, answer in order, and one that is gone is named."""
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -86,6 +85,54 @@ def test_one_from_elsewhere_takes_part_and_hears_the_end():
     assert results == [{"folder": "runs/a-1"}]
 
 
+def test_processes_bring_several_members_or_none():
+    address, results = f"127.0.0.1:{free_port()}", {}
+
+    def take_part(process):
+        results[process] = join(ECHO, process, 0, address, {})
+
+    threads = [threading.Thread(target=take_part, args=(process,)) for process in (1, 2)]
+    for thread in threads:
+        thread.start()
+    brought = [range(0, 1), range(1, 3), range(3, 3)]
+    with ProcessGroup(ECHO, 3, {}, address, threads=1, brought=brought) as group:
+        pids = {member.pid for member in group.members.values()}
+        assert len(pids) == 3
+        for rank in range(3):
+            group.ask(rank, "echo", rank=rank)
+        assert [group.answer(rank)[0]["rank"] for rank in range(3)] == [0, 1, 2]
+        group.close(result={"folder": "runs/a-1"})
+    for thread in threads:
+        thread.join(10)
+    assert results == {process: {"folder": "runs/a-1"} for process in (1, 2)}
+
+
+def test_a_member_that_dies_elsewhere_ends_those_beside_it():
+    address, reasons = f"127.0.0.1:{free_port()}", {}
+
+    def take_part(process):
+        with pytest.raises(TrainingError) as caught:
+            join(ECHO, process, 0, address, {})
+        reasons[process] = str(caught.value)
+
+    threads = [threading.Thread(target=take_part, args=(process,)) for process in (1, 2)]
+    for thread in threads:
+        thread.start()
+    brought = [range(0, 1), range(1, 3), range(3, 3)]
+    with (
+        pytest.raises(TrainingError, match=r"^rank 2 .* its connection is closed, in step 7"),
+        ProcessGroup(ECHO, 3, {}, address, brought=brought) as group,
+    ):
+        for rank in range(3):
+            group.ask(rank, "sleep", saying="step 7")
+        os.kill(group.members[2].pid, signal.SIGKILL)
+        group.answer(0)
+    for thread in threads:
+        thread.join(10)
+    assert "was killed by signal 9" in reasons[1]
+    assert "rank 2" in reasons[2] and "step 7" in reasons[2]
+
+
 @pytest.mark.parametrize(
     ("rank", "size", "card", "message"),
     [
@@ -137,14 +184,13 @@ def test_one_that_fits_hears_that_another_differs():
     assert first == second and "rank 2 differs" in first
 
 
-def test_nobody_waits_for_ever(monkeypatch):
+def test_nobody_waits_for_ever():
     address = f"127.0.0.1:{free_port()}"
     message = f"of 2 processes rank 1 did not come to {address} within 0.5 s.*--rank 1 --address"
     with pytest.raises(TrainingError, match=message):
         ProcessGroup(ECHO, 2, {}, address, patience=0.5)
-    monkeypatch.setenv("ECHO", json.dumps({"patience": 0.3}))
     with pytest.raises(TrainingError, match=f"nobody answered at {address} within 0.3 s"):
-        join(ECHO, 1, 2, address, {})
+        join(ECHO, 1, 2, address, {}, patience=0.3)
     with pytest.raises(TrainingError, match=r"rank 0 could not begin: .*No module named no_module"):
         ProcessGroup("no_module", 1, {})
     with pytest.raises(UsageError, match=r"nothing can listen at 203\.0\.113\.1:9"):

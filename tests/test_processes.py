@@ -2,9 +2,11 @@
 
 import math
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,19 +20,21 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.together import rows_of
 from allotrope.frameworks.widening import widened
 from allotrope.inputs.image.image import Image
+from allotrope.measure.machine import cores
 from allotrope.network import zoo
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.operators.share import BatchShare, axes_of_examples
 from allotrope.process.group import ProcessGroup
 from allotrope.progress import Progress
 from allotrope.tasks import Classification
+from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
 from allotrope.training.processes.asked_training import AskedTraining
 from allotrope.training.processes.checked import check_together
 from allotrope.training.processes.group_trainer import GroupTrainer
 from allotrope.training.processes.version_card import version_card
 from allotrope.training.underway import Intervals
-from allotrope.verbs.fit import fit
+from allotrope.verbs.fit import fit, fit_among
 from allotrope.verbs.processes_asked import WORKER, Processes, processes_asked
 from allotrope.verbs.request import defaults
 from planned import of_digits
@@ -134,6 +138,70 @@ def test_a_killed_process_is_named_and_the_training_goes_on_in_one(pair, tmp_pat
     assert again.steps == whole.steps == 16
 
 
+LITTLE = {
+    "data": "digits",
+    "network": "mlp",
+    "epochs": 3,
+    "seed": 1,
+    "precision": "float32",
+    "memory_layout": "default",
+    "saliency": False,
+    "quiet": True,
+}
+
+
+class KillingAChild(Progress):
+    """Kills the worker of rank 1, a child of this process, behind a checkpoint."""
+
+    def __init__(self, out):
+        self.out = out
+
+    def epoch(self, row):
+        if list(self.out.glob(f"digits-1/checkpoints/{LAST}")):
+            os.kill(worker_of_rank(1), signal.SIGKILL)
+
+
+def worker_of_rank(rank):
+    for pid in children_of_this_process():
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        if WORKER in words and words[words.index(WORKER) + 1] == str(rank):
+            return pid
+    raise LookupError(rank)
+
+
+def children_of_this_process():
+    for task in Path("/proc/self/task").iterdir():
+        yield from map(int, (task / "children").read_text().split())
+
+
+def weights_of(run):
+    return read(run / "checkpoints" / BEST).arrays
+
+
+@pytest.fixture(scope="module")
+def broken_off(tmp_path_factory):
+    """A run in two processes of which one was killed."""
+    out = tmp_path_factory.mktemp("broken")
+    arguments = {**USUAL, **LITTLE, "out": out, "processes": 2}
+    with pytest.raises(TrainingError, match=r"rank 1 .* was killed by signal 9"):
+        fit_among(arguments, show=KillingAChild(out))
+    return out / "digits-1"
+
+
+def test_a_run_comes_to_the_same_bits_in_any_number_of_processes(broken_off, tmp_path):
+    whole = fit(**LITTLE, out=tmp_path, processes=2)
+    expected = weights_of(whole.folder)
+    for processes in (1, 3):
+        copy = tmp_path / str(processes) / "digits-1"
+        shutil.copytree(broken_off, copy)
+        again = fit(resume=copy, processes=processes, quiet=True)
+        assert again.json["arguments"]["shares"] == 2
+        assert again.json["training"]["steps"] == whole.json["training"]["steps"]
+        for key, array in weights_of(copy).items():
+            np.testing.assert_array_equal(array, expected[key], err_msg=key)
+    assert "--shares 2" in whole.json["command"] and "--threads" in whole.json["repeat"]
+
+
 # --- without other processes
 
 
@@ -193,10 +261,56 @@ TORCHRUN = {
         ({"processes": 2}, {}, Processes(2, 0, None, 2)),
         ({"processes": 2, "address": "a:1"}, TORCHRUN, Processes(2, 0, "a:1")),
         ({"rank": 1, "address": "a:1"}, {}, Processes(0, 1, "a:1")),
+        ({"shares": 4}, {}, Processes(1, shares=4)),
+        ({"shares": 1}, {}, None),
+        ({"shares": 4, "processes": 2}, {}, Processes(2, 0, None, 2, shares=4)),
+        ({"shares": 4}, TORCHRUN, Processes(4, 2, "node-a:29501", 2, shares=4)),
     ],
 )
 def test_which_processes_are_asked_for(asked, environment, expected):
     assert processes_asked({**USUAL, **asked}, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, Processes(1, shares=2, worker_threads=1)),
+        ({"processes": 3}, Processes(3, 0, None, 3, 2, 1)),
+        ({"processes": 3, "shares": 3}, Processes(3, 0, None, 3, 3, 1)),
+    ],
+)
+def test_a_run_goes_on_in_its_shares(broken_off, asked, expected):
+    assert processes_asked({**USUAL, "data": None, "resume": broken_off, **asked}, {}) == expected
+
+
+def test_who_computes_what_is_said():
+    assert Processes(2, beside=2).in_words(["b", "a", "a"]) == "2 processes train together, on a, b"
+    one = Processes(1, shares=2).in_words(["a"])
+    assert one == (
+        "1 process trains, on a: each batch in 2 shares, to the same bits as in 2 processes"
+    )
+    three = Processes(3, shares=2).in_words(["a"])
+    assert three.endswith(
+        "1 of them will have nothing to compute; --shares 3 gives each a share, and adds in "
+        "another order"
+    )
+    assert [list(brought) for brought in Processes(3, shares=2).brought] == [[0], [1], []]
+    assert [list(brought) for brought in Processes(2, shares=5).brought] == [[0, 1, 2], [3, 4]]
+
+
+def test_cores_are_shared_by_all_workers_of_a_machine():
+    several = max(1, cores() // 4)
+    assert Processes(2, beside=2, shares=4).threads(None) == several
+    assert Processes(1, shares=4).threads(None) == several
+    assert Processes(2, address="a:1", shares=4, worker_threads=3).threads(5) == 3
+    assert Processes(2, address="a:1", shares=8).threads(5) == 5
+
+
+def test_two_processes_on_one_device_do_without_nccl():
+    from allotrope.frameworks.pytorch.collective import between_devices
+
+    assert between_devices(["a", "a", "b", "b"], 2) == "nccl"
+    assert between_devices(["a", "a", "a", "b"], 2) == "gloo"
 
 
 @pytest.mark.parametrize(

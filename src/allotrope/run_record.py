@@ -51,6 +51,13 @@ class CallEntry(Entry):
 
 
 @dataclass(frozen=True)
+class WorkersEntry(Entry):
+    """The processor threads of each worker, of a training in several processes."""
+
+    worker_threads: int
+
+
+@dataclass(frozen=True)
 class DataEntry(Entry):
     """What was read, and where."""
 
@@ -257,6 +264,7 @@ class RunRecord:
     """All of run.json, as far as the run came."""
 
     call: CallEntry | None
+    workers: WorkersEntry | None
     data: DataEntry | None
     start: StartEntry | None
     settings: SettingsEntry | None

@@ -2,7 +2,8 @@
 
 Each member connects to the leader and says who it is. From then on the leader asks and members
 answer, in order. A member that is gone ends the work of all: its rank is named, and what it was
-asked for.
+asked for. A process that comes from elsewhere asks first which members it is to bring
+(`joining.py`): one, several, or none.
 """
 
 from __future__ import annotations
@@ -63,25 +64,31 @@ class ProcessGroup:
         threads: int = 0,
         patience: float = MEETING,
         silence: float = SILENCE,
+        brought: Sequence[range] | None = None,
     ) -> None:
-        """Starts `size` processes that run `module`, or with an `address` rank 0 alone.
+        """Starts `size` members that run `module`, or with an `address` those of process 0 alone.
 
-        At HOST:PORT the others are then waited for. `card` is what all have to agree in. One that
-        gives no sign of life for `silence` seconds is taken for gone.
+        At HOST:PORT the others are then waited for. `brought` are the ranks of the members that
+        each process brings, by default one. `card` is what all have to agree in, `threads` what
+        each is to use, 0 for as many as it likes. One that gives no sign of life for `silence`
+        seconds is taken for gone.
 
         Raises: TrainingError if some do not come, UsageError if some differ.
         """
         self.size, self._card, self._patience = size, card, patience
+        self._brought = brought or [range(rank, rank + 1) for rank in range(size)]
+        self._processes: dict[int, Link] = {}
+        self._elsewhere = address is not None
         self.remedy = ""  # what to do if a member is gone, which who leads may come to know
         self.members: dict[int, GroupMember] = {}
         self._changed = threading.Condition()
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._complaints = {rank: tempfile.TemporaryFile() for rank in range(size)}  # noqa: SIM115
-        self._module, self._threads, self._silence = module, threads, silence
+        self._module, self.threads, self._silence = module, threads, silence
         try:
             with _listening(address) as listening:
                 self.address = address or f"{LOCAL}:{listening.getsockname()[1]}"
-                for rank in range(size) if address is None else (0,):
+                for rank in range(size) if address is None else self._brought[0]:
                     self._start(rank)
                 self._gather(listening)
         except BaseException as error:
@@ -133,13 +140,14 @@ class ProcessGroup:
 
     def close(self, reason: str = "", result: Mapping[str, Any] | None = None) -> None:
         """Ends all members; without a `reason` they have done their part."""
-        for member in self.members.values():
+        links = [*(member.link for member in self.members.values()), *self._processes.values()]
+        for link in links:
             with contextlib.suppress(Gone):
-                member.link.send({"command": "end", "reason": reason, "result": result or {}})
+                link.send({"command": "end", "reason": reason, "result": result or {}})
         for process in self._started.values():
             _ended(process, 0 if reason else 5)
-        for member in self.members.values():
-            member.link.close()
+        for link in links:
+            link.close()
         for file in self._complaints.values():
             file.close()
 
@@ -163,13 +171,16 @@ class ProcessGroup:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints[rank],
-            env=environment(self._threads),
+            env=environment(self.threads),
         )
 
     def _gather(self, listening: socket.socket) -> None:
         deadline = time.monotonic() + self._patience
         listening.settimeout(0.2)
-        while len(self.members) < self.size:
+        idle: set[int] = set()
+        if self._elsewhere:
+            idle = {process for process, ranks in enumerate(self._brought) if not ranks}
+        while len(self.members) < self.size or not idle <= self._processes.keys():
             self._check_started()
             # What was started here comes, however long a busy machine takes to load it.
             late = time.monotonic() - deadline
@@ -183,25 +194,43 @@ class ProcessGroup:
         """Takes a member in. Raises: UsageError, which it is told too, if it does not fit."""
         try:
             said, _ = link.receive()
-            rank = int(said["rank"])
+            if "process" in said:
+                problem = self._invite(link, int(said["process"]), said["size"])
+            else:
+                problem = self._take(link, int(said["rank"]), said, host)
         except (Gone, KeyError, ValueError, TypeError):
             link.close()  # whoever that was, it is no member
             return
-        problem = self._misfit(rank, said)
-        self.members.setdefault(rank, GroupMember(rank, link, host, said["pid"]))
         if problem:
             link.send({"command": "end", "reason": problem, "result": {}})
+            link.close()
             raise UsageError(problem)
 
-    def _misfit(self, rank: int, said: Mapping[str, Any]) -> str:
-        """What keeps a process from being a member; nothing if it fits."""
-        if not 0 <= rank < self.size or said["size"] not in (self.size, None):
+    def _invite(self, link: Link, process: int, size: int | None) -> str:
+        """Tells a process which members it brings; what keeps it from that, nothing if it fits."""
+        count = len(self._brought)
+        if not 0 < process < count or size not in (count, None):
             return (
-                f"rank {rank} of {said['size']} came, and these are {self.size} processes: ranks 0 "
-                f"to {self.size - 1}. Start all with the same --processes."
+                f"rank {process} of {size} came, and these are {count} processes: ranks 0 to "
+                f"{count - 1}. Start all with the same --processes."
             )
-        if rank in self.members:
-            return f"two processes came as rank {rank}. Give each a --rank of its own."
+        if process in self._processes:
+            return f"two processes came as rank {process}. Give each a --rank of its own."
+        self._processes[process] = link
+        members = list(self._brought[process])
+        link.send({"command": "bring", "members": members, "threads": self.threads})
+        threading.Thread(target=_hear_out, args=(link,), daemon=True).start()
+        return ""
+
+    def _take(self, link: Link, rank: int, said: Mapping[str, Any], host: str) -> str:
+        """Takes a member in; what keeps it from being one, nothing if it fits."""
+        problem = self._misfit(rank, said)
+        self.members.setdefault(rank, GroupMember(rank, link, host, said["pid"]))
+        return problem
+
+    def _misfit(self, rank: int, said: Mapping[str, Any]) -> str:
+        if not 0 <= rank < self.size or rank in self.members:
+            return f"a member came as rank {rank}, which is none that is waited for."
         theirs = said["card"]
         apart = [
             f"{name} is {theirs.get(name)} there and {mine} on rank 0"
@@ -218,13 +247,23 @@ class ProcessGroup:
                 raise TrainingError(f"rank {rank} could not begin: {self._death(rank)}.")
 
     def _absent(self) -> str:
-        absent = sorted(set(range(self.size)) - self.members.keys())
+        absent = [
+            process
+            for process, ranks in enumerate(self._brought)
+            if not self._has_come(process, ranks)
+        ]
         ranks = ", ".join(map(str, absent))
         remedy = " and ".join(f"--rank {rank} --address {self.address}" for rank in absent[:3])
         return (
-            f"of {self.size} processes rank {ranks} did not come to {self.address} within "
+            f"of {len(self._brought)} processes rank {ranks} did not come to {self.address} within "
             f"{self._patience:g} s. Start them in that time: allotrope fit {remedy}"
         )
+
+    def _has_come(self, process: int, ranks: range) -> bool:
+        """Whether all that it brings are here; of one that brings none, whether it is."""
+        if ranks:
+            return self.members.keys() >= set(ranks)
+        return process in self._processes
 
     # --- the work
 
@@ -289,6 +328,13 @@ class ProcessGroup:
         file.seek(0)
         lines = file.read().decode("utf-8", "replace").strip().splitlines()
         return shortened(": ".join([how, *lines[-1:]]))
+
+
+def _hear_out(link: Link) -> None:
+    """Takes the signs of life of a process that says nothing else, until it is gone."""
+    with contextlib.suppress(Gone):
+        while True:
+            link.receive()
 
 
 def _why(error: BaseException) -> str:

@@ -12,9 +12,11 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from allotrope.errors import TrainingError
 from allotrope.process.messages import pack
 
 BEAT = 1.0
@@ -23,6 +25,8 @@ SILENCE = 10.0
 """Seconds without a sign of life after which the other end is taken for gone."""
 BEGINNING = 300.0
 """The same while the other end may import, compile or wait in code that lets no thread speak."""
+FOR_EVER = 7 * 24 * 3600.0
+"""The same for what may be silent as long as it likes, such as one that races settings."""
 
 Part = Any
 """Anything of which `bytes` makes bytes, such as an array of them."""
@@ -106,6 +110,21 @@ def host_and_port(address: str) -> tuple[str, int]:
     """Of HOST:PORT; a host of IPv6 may stand in brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def connected(address: str, patience: float) -> socket.socket:
+    """A connection to HOST:PORT, tried for `patience` seconds. Raises: TrainingError."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return socket.create_connection(host_and_port(address), timeout=5)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TrainingError(
+                    f"nobody answered at {address} within {patience:g} s ({error}). Start rank 0 "
+                    "there in that time, with the same --address."
+                ) from error
+        time.sleep(0.2)
 
 
 def free_port() -> int:

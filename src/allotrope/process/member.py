@@ -11,18 +11,14 @@ import json
 import os
 import queue
 import signal
-import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from allotrope.errors import TrainingError
 from allotrope.process.group import MEETING
-from allotrope.process.link import Gone, Link, Part, host_and_port
+from allotrope.process.link import FOR_EVER, Gone, Link, Part, connected
 
-FOR_EVER = 7 * 24 * 3600.0
 Reply = tuple[Mapping[str, Any], list[Part]]
 
 
@@ -43,7 +39,7 @@ def serve_leader(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader decides what Ctrl-C means
     # Who leads also races settings and compiles: its end is known by the connection.
-    link = Link(_connected(address, patience), FOR_EVER)
+    link = Link(connected(address, patience), FOR_EVER)
     asked: queue.Queue[tuple[dict[str, Any], list[bytearray]]] = queue.Queue()
     threading.Thread(target=_hear, args=(link, asked, address), daemon=True).start()
     hello = {"rank": rank, "size": size, "pid": os.getpid(), "card": card}
@@ -83,17 +79,3 @@ def _leave(reason: str, result: Mapping[str, Any]) -> None:
     if reason:
         print(reason, file=sys.stderr, flush=True)
     os._exit(1 if reason else 0)
-
-
-def _connected(address: str, patience: float) -> socket.socket:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return socket.create_connection(host_and_port(address), timeout=5)
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise TrainingError(
-                    f"nobody answered at {address} within {patience:g} s ({error}). Start rank 0 "
-                    "there in that time, with the same --address."
-                ) from error
-        time.sleep(0.2)

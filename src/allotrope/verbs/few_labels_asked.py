@@ -17,7 +17,11 @@ ALL_DATA = ("auto", "labels")
 def check_method(arguments: Mapping[str, Any]) -> None:
     """Raises: UsageError for a method beside trainings that learn from labels alone."""
     method = arguments["method"]
-    asked = {"ensemble": arguments["ensemble"] is not None, "processes": arguments["processes"] > 1}
+    asked = {
+        "ensemble": arguments["ensemble"] is not None,
+        "processes": arguments["processes"] > 1,
+        "shares": (arguments["shares"] or 1) > 1,
+    }
     if method not in ALL_DATA and any(asked.values()):
         flags = " and ".join(f"--{name}" for name, several in asked.items() if several)
         raise UsageError(

@@ -15,7 +15,7 @@ from allotrope.errors import UsageError
 from allotrope.inputs.input_options import TrainingOptions
 from allotrope.progress import Progress, display
 from allotrope.run import Run, plain
-from allotrope.run_record import CallEntry, DataEntry, EndEntry
+from allotrope.run_record import CallEntry, DataEntry, EndEntry, WorkersEntry
 from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.few_labels_asked import check_unlabelled
 from allotrope.verbs.fitted import FittedRun, JoinedRun
@@ -75,6 +75,7 @@ def fit(
     tuned: str | Path | None = None,
     resume: str | Path | None = None,
     processes: int = 1,
+    shares: int | None = None,
     rank: int | None = None,
     address: str | None = None,
     seed: int = 0,
@@ -210,9 +211,7 @@ def _begun(
         among.plausible(options.framework, options.settings)  # refuses what the framework lacks
     asked = asked_for(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
-        run.enter(
-            CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target)
-        )
+        _enter_call(run, asked, options, group)
         return _fitted(run, options, tuning, data, among, show, group)
 
 
@@ -223,13 +222,15 @@ def _resumed(
     with Run.resume(arguments["resume"]) as run:
         check_kind(run, "fit")
         recorded = run.json["arguments"]
-        check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
+        check_unchanged(run.folder, asked_for(fit, arguments, (*NOT_REPEATED, "shares")), recorded)
         if run.json["status"] in FINISHED:
             return finished(run, show)
         options = fit_options(
             defaults(fit) | recorded | columns_again(arguments["data"], recorded, "fit")
         )
         run.save(status="running")
+        if group is not None:
+            _enter_call(run, recorded, options, group)
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
         data = read_asked(options, source, show)
@@ -237,6 +238,16 @@ def _resumed(
         check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
         return _fitted(run, options, tuning, data, among, show, group)
+
+
+def _enter_call(
+    run: Run, asked: dict[str, Any], options: FitOptions, group: ProcessGroup | None
+) -> None:
+    """What was asked for; of several processes also by what a run comes to the same bits again."""
+    if group is not None:
+        asked = {**asked, "shares": group.size}
+        run.enter(WorkersEntry(group.threads))
+    run.enter(CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target))
 
 
 def _source(options: FitOptions) -> NetworkFile | NetworkWeights | None:

@@ -88,6 +88,13 @@ PROCESSES = (
         range=ABOVE_0,
     ),
     Option(
+        "shares",
+        "each batch is computed in so many shares, by a worker each; a run comes to the same bits "
+        "in any number of processes that compute them. By default as many as processes; a run that "
+        "is resumed keeps its own.",
+        range=ABOVE_0,
+    ),
+    Option(
         "rank",
         "which of several processes this one is, from 0 on; rank 0 reads the data, leads and "
         "writes, the others compute.",
@@ -281,7 +288,7 @@ SHRINK = (
 _OF_FIT_ALONE = (
     *("tuned", "weights", "probe", "compile", "find_rate", "shrink", "budget", "epochs"),
     "resume",
-    *("processes", "rank", "address"),
+    *("processes", "shares", "rank", "address"),
 )
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),

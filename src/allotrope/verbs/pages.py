@@ -99,7 +99,7 @@ class PlanPage(Page[Plan]):
 
     def write(self, run: Run, value: Plan) -> Plan:
         """The entry alone."""
-        repeat = self._repeating(run.json["arguments"], value)
+        repeat = self._repeating(run, value)
         race = written(value.race, run.json["data"])
         run.enter(SettingsEntry(value.recipe, value.settings, race, repeat))
         return value
@@ -113,13 +113,17 @@ class PlanPage(Page[Plan]):
             self.data, self.start, entry.recipe, self.framework, entry.settings, entry.settings_race
         )
 
-    def _repeating(self, arguments: Mapping[str, Any], plan: Plan) -> str:
+    def _repeating(self, run: Run, plan: Plan) -> str:
+        workers = run.record.workers
         threads = plan.settings.threads or cores()
+        if workers is not None:
+            threads = workers.worker_threads
         fixed = asdict(fixed_by(replace(plan.settings, threads=threads)))
         if self.verb == "shrink":
             # It takes the settings of the run that it begins with.
             fixed = {"threads": threads}
-        others = {name: value for name, value in arguments.items() if name not in fixed}
+        asked = run.json["arguments"]
+        others = {name: value for name, value in asked.items() if name not in fixed}
         return command_line(self.verb, self.positional, {**others, **fixed})
 
 

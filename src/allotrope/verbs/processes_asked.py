@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from allotrope.errors import UsageError
@@ -13,6 +14,7 @@ from allotrope.process.group import ProcessGroup
 from allotrope.process.joining import join
 from allotrope.process.link import host_and_port
 from allotrope.progress import Progress
+from allotrope.run import read_record
 from allotrope.verbs.resuming import NOT_REPEATED
 
 WORKER = "allotrope.training.processes.trainer_worker"
@@ -22,19 +24,47 @@ WORKER = "allotrope.training.processes.trainer_worker"
 class Processes:
     """This process is `rank` of `size`, 0 if the leader knows; all meet at the address.
 
-    Without an address all are started on this machine. `beside` are those on one machine.
+    Without an address all are on this machine. `beside` are those on one machine. Each batch is
+    computed in `shares`, 0 for as many as processes, by a worker each. With `worker_threads` the
+    run began, None if it begins now.
     """
 
     size: int
     rank: int = 0
     address: str | None = None
     beside: int = 1
+    shares: int = 0
+    worker_threads: int | None = None
 
     def threads(self, asked: int | None) -> int:
-        """The processor threads of each, unless so many are asked for."""
+        """The processor threads of each worker, unless so many are asked for."""
         from allotrope.measure.machine import cores
 
-        return asked or max(1, cores() // self.beside)
+        here = max(map(len, self.brought)) * self.beside
+        return self.worker_threads or asked or max(1, cores() // here)
+
+    @property
+    def brought(self) -> list[range]:
+        """The shares that each process computes."""
+        from allotrope.frameworks.together import rows_of
+
+        shares = self.shares or self.size
+        return [range(*rows_of(shares, rank, self.size)) for rank in range(self.size)]
+
+    def in_words(self, hosts: Iterable[str]) -> str:
+        """Who computes what, and where."""
+        train = "processes train together" if self.size > 1 else "process trains"
+        said = f"{self.size} {train}, on {', '.join(sorted(set(hosts)))}"
+        shares = self.shares or self.size
+        if shares == self.size:
+            return said
+        said = f"{said}: each batch in {shares} shares, to the same bits as in {shares} processes"
+        if shares > self.size:
+            return said
+        return (
+            f"{said}. {self.size - shares} of them will have nothing to compute; --shares "
+            f"{self.size} gives each a share, and adds in another order"
+        )
 
 
 def processes_asked(
@@ -42,18 +72,32 @@ def processes_asked(
 ) -> Processes | None:
     """The processes that the arguments of `fit` ask for, or torchrun; None for this one alone.
 
-    Raises: UsageError for options at odds with each other, in one message.
+    A run that goes on keeps the shares that it began with, unless others are asked for: so it comes
+    to the same bits in any number of processes.
+
+    Raises: UsageError for options at odds with each other, in one message; RunFolderError.
     """
     size, rank, address = (arguments[name] for name in ("processes", "rank", "address"))
+    begun = _begun(arguments["resume"])
+    known = {**arguments, **begun.get("arguments", {})}
+    shares = arguments["shares"] or known["shares"] or 0
     if (size, rank, address) == (1, None, None):
         asked = _of_torchrun(environment)
+        if asked is None and shares > 1:
+            asked = Processes(1)
     else:
         _check(size, rank, address)
         beside = size if address is None else 1
         asked = Processes(size if not rank or size > 1 else 0, rank or 0, address, beside)
-    if asked is not None:
-        _check_can(arguments)
-    return asked
+    if asked is None:
+        return None
+    _check_can(known)
+    return replace(asked, shares=shares, worker_threads=begun.get("worker_threads"))
+
+
+def _begun(resume: str | Path | None) -> dict[str, Any]:
+    """What run.json holds of a run that is to go on; nothing if there is none."""
+    return {} if resume is None else read_record(resume)
 
 
 def _of_torchrun(environment: Mapping[str, str]) -> Processes | None:
@@ -125,10 +169,11 @@ def gathered(
     if asked.address is not None:
         show.say(f"rank 0 of {asked.size} processes waits for the others at {asked.address}")
     card = {**version_card(), **agreed_in(arguments)}
-    threads = asked.threads(arguments["threads"])
-    with ProcessGroup(WORKER, asked.size, card, asked.address, threads) as group:
-        hosts = sorted({member.host for member in group.members.values()})
-        show.say(f"{asked.size} processes train together, on {', '.join(hosts)}")
+    threads, size = asked.threads(arguments["threads"]), asked.shares or asked.size
+    with ProcessGroup(
+        *(WORKER, size, card, asked.address, threads), brought=asked.brought
+    ) as group:
+        show.say(asked.in_words(member.host for member in group.members.values()))
         yield group
 
 
@@ -140,5 +185,4 @@ def taken_part(asked: Processes, arguments: Mapping[str, Any]) -> dict[str, Any]
     assert asked.address is not None
     # Without data this command says of nothing what it is to be.
     card = {} if arguments["data"] is None else agreed_in(arguments)
-    threads = asked.threads(arguments["threads"])
-    return join(WORKER, asked.rank, asked.size, asked.address, card, threads)
+    return join(WORKER, asked.rank, asked.size, asked.address, card)

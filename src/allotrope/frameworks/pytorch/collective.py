@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,20 +19,32 @@ PATIENCE = timedelta(minutes=30)
 class TorchProcesses(Collective):
     """The default process group of this process."""
 
-    def __init__(self, rank: int, size: int, address: str, device: str) -> None:
-        """Joins the group that gathers at HOST:PORT."""
+    def __init__(self, rank: int, size: int, addresses: Sequence[str], device: str) -> None:
+        """Joins the group that gathers at the first HOST:PORT."""
         super().__init__(rank, size)
         backend = "gloo"
         if device == "cuda":
-            backend = "nccl"
-            torch.cuda.set_device(rank % torch.cuda.device_count())
+            devices = torch.cuda.device_count()
+            hosts = [address.rpartition(":")[0] for address in addresses]
+            backend = between_devices(hosts, devices)
+            torch.cuda.set_device(hosts[:rank].count(hosts[rank]) % devices)
+        meeting = f"tcp://{addresses[0]}"
         dist.init_process_group(
-            backend, init_method=f"tcp://{address}", rank=rank, world_size=size, timeout=PATIENCE
+            backend, init_method=meeting, rank=rank, world_size=size, timeout=PATIENCE
         )
 
     def sum(self, x: Tensor) -> Tensor:
         summed: Tensor = _Sum.apply(x)
         return summed
+
+
+def between_devices(hosts: Sequence[str], devices: int) -> str:
+    """The engine of processes on these hosts, with so many CUDA devices each.
+
+    NCCL refuses two processes on one device; gloo carries what they have through memory.
+    """
+    crowded = max(map(hosts.count, hosts)) > devices
+    return "gloo" if crowded else "nccl"
 
 
 class _Sum(torch.autograd.Function):

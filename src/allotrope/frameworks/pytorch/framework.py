@@ -112,7 +112,7 @@ class PyTorch(Framework):
         """The processes by gloo, of CUDA devices by NCCL."""
         from allotrope.frameworks.pytorch.collective import TorchProcesses
 
-        return TorchProcesses(rank, size, addresses[0], settings.device)
+        return TorchProcesses(rank, size, addresses, settings.device)
 
     def settings(self) -> list[Settings]:
         """Exact and eager first, then every other precision, layout and compilation here."""
