@@ -21,7 +21,7 @@ from allotrope.verbs.few_labels_asked import check_unlabelled
 from allotrope.verbs.fitted import FittedRun, JoinedRun
 from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
-from allotrope.verbs.processes_asked import gathered, processes_asked, taken_part
+from allotrope.verbs.processes_asked import AGAIN, gathered, processes_asked, taken_part
 from allotrope.verbs.read_asked import read_asked
 from allotrope.verbs.request import (
     FitOptions,
@@ -303,7 +303,7 @@ def _fitted(
         keep_tokenizer(data.inputs, run.folder)
         run.enter(DataEntry(facts, describe()))
         if group is not None:
-            group.remedy = f"{remedy} --processes {group.size}, or as many as there are"
+            group.remedy = f"{remedy} {AGAIN}"
             among = replace(among, compiled=False)
         plan = _planned(journal, options, tuning, data, among, show)
         trained, others = _trained(journal, options, plan, show, group)

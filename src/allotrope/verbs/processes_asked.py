@@ -18,6 +18,8 @@ from allotrope.run import read_record
 from allotrope.verbs.resuming import NOT_REPEATED
 
 WORKER = "allotrope.training.processes.trainer_worker"
+AGAIN = "--processes N, with as many as there are: it comes to the same bits"
+"""How a run whose processes were ended goes on."""
 
 
 @dataclass(frozen=True)
