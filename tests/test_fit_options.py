@@ -101,8 +101,16 @@ def test_a_framework_that_is_missing_is_refused_before_anything_is_made():
     def missing(name: str) -> str:
         return f"{name} is not installed; install it with: pip install 'allotrope[{name}]'"
 
-    with pytest.raises(MissingDependencyError, match=r"pip install 'allotrope\[jax\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'allotrope\[jax\]'$"):
         fit_options({**USUAL, "framework": "jax"}, missing)
+
+
+def test_a_framework_that_is_there_is_named_beside_one_that_is_missing():
+    def missing(name: str) -> str | None:
+        return None if name == "jax" else f"{name} is not installed"
+
+    with pytest.raises(MissingDependencyError, match="What is there: --framework jax$"):
+        fit_options(USUAL, missing)
 
 
 def test_all_values_out_of_range_come_in_one_message():

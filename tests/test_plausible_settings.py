@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from types import SimpleNamespace
 
 import onnx
 import pytest
 from onnx import numpy_helper
 
-from allotrope.config import FixedSettings
+from allotrope.config import FixedSettings, Settings
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find
 from allotrope.training.plausible_settings import fixed_by, plausible
@@ -42,18 +43,17 @@ def test_each_setting_can_be_fixed_alone_and_all_together(framework):
         (
             "tensorflow",
             FixedSettings(memory_layout="channels-last"),
-            "has no setting with --memory-layout channels-last. It has here: --device cpu "
-            "--precision float32",
+            "tensorflow has no --memory-layout channels-last here: it has --memory-layout default.",
         ),
         (
             "jax",
             FixedSettings(compile=False, precision="float32"),
-            "--precision float32, --no-compile",
+            "jax has no --no-compile here: it has --compile.",
         ),
         (
             "pytorch",
             FixedSettings(device="cpu", precision="tensorfloat32"),
-            "has no setting with --device cpu, --precision tensorfloat32. It has here: ",
+            "--precision tensorfloat32",
         ),
         (
             "pytorch",
@@ -68,6 +68,21 @@ def test_what_a_framework_lacks_is_said_with_what_it_has(framework, wish, messag
     with pytest.raises(UsageError) as caught:
         plausible(find(framework), wish)
     assert message in str(caught.value)
+
+
+def test_what_there_is_but_not_together_is_said():
+    every = [
+        Settings(precision="float32", compiled=False),
+        Settings(precision="bfloat16", compiled=True),
+    ]
+    made = SimpleNamespace(name="made", settings=lambda: every)
+    with pytest.raises(UsageError) as caught:
+        plausible(made, FixedSettings(precision="float32", compile=True))
+    assert str(caught.value).startswith(
+        "made has no setting with --precision float32, --compile together. It has here: --device "
+        "cpu --precision float32 --memory-layout default --no-compile; --device cpu --precision "
+        "bfloat16"
+    )
 
 
 def weights(folder):

@@ -32,11 +32,8 @@ def plausible(framework: Framework, fixed: FixedSettings) -> list[Settings]:
         if all(getattr(settings, field) == value for field, value in asked.items())
     ]
     if not fitting:
-        wanted = ", ".join(_option(field, value) for field, value in asked.items())
-        there = "; ".join(_options(settings) for settings in every)
         raise UsageError(
-            f"{framework.name} has no setting with {wanted}. It has here: {there}. "
-            "Leave out what it lacks, and it is raced."
+            f"{_lacking(framework.name, every, asked)}. Leave out what it lacks, and it is raced."
         )
     return [replace(settings, threads=fixed.threads) for settings in fitting]
 
@@ -67,6 +64,21 @@ def _check_device(
             f"device '{asked['device']}' is not there for {framework.name}. "
             f"Found: auto, {', '.join(devices)}."
         )
+
+
+def _lacking(name: str, every: Sequence[Settings], asked: dict[str, object]) -> str:
+    """Which options the framework does not have, with those it has; or has, but not together."""
+    lacks = []
+    for field, value in asked.items():
+        there = dict.fromkeys(getattr(settings, field) for settings in every)
+        if value not in there:
+            options = " and ".join(_option(field, one) for one in there)
+            lacks.append(f"{name} has no {_option(field, value)} here: it has {options}")
+    if lacks:
+        return "; ".join(lacks)
+    wanted = ", ".join(_option(field, value) for field, value in asked.items())
+    settings = "; ".join(_options(each) for each in every)
+    return f"{name} has no setting with {wanted} together. It has here: {settings}"
 
 
 def _options(settings: Settings) -> str:

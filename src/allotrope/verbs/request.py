@@ -390,5 +390,13 @@ def _check_framework(name: str, missing: Missing | None) -> None:
     if name not in frameworks.TRAINING:
         raise unknown_name("framework", name, frameworks.TRAINING)
     reason = (missing or frameworks.missing)(name)
-    if reason is not None:
-        raise MissingDependencyError(reason)
+    if reason is None:
+        return
+    others = [
+        f"--framework {other}"
+        for other in frameworks.TRAINING
+        if (missing or frameworks.missing)(other) is None
+    ]
+    if others:
+        reason = f"{reason}. What is there: {', '.join(others)}"
+    raise MissingDependencyError(reason)
