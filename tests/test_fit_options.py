@@ -109,7 +109,7 @@ def test_a_framework_that_is_there_is_named_beside_one_that_is_missing():
     def missing(name: str) -> str | None:
         return None if name == "jax" else f"{name} is not installed"
 
-    with pytest.raises(MissingDependencyError, match="What is there: --framework jax$"):
+    with pytest.raises(MissingDependencyError, match=r"What is there: --framework jax$"):
         fit_options(USUAL, missing)
 
 
