@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.frameworks.contract import Framework
@@ -76,6 +76,19 @@ def _missing_engine() -> str | None:
     if reason is None:
         return None
     return f"Keras runs on {engine()} here (KERAS_BACKEND says on what), and {reason}"
+
+
+def check_trains(name: str, missing: Callable[[str], str | None] = missing) -> None:
+    """Raises: UsageError for one that does not train; MissingDependencyError if it is missing."""
+    if name not in TRAINING:
+        raise unknown_name("framework", name, TRAINING)
+    reason = missing(name)
+    if reason is None:
+        return
+    others = [f"--framework {other}" for other in TRAINING if missing(other) is None]
+    if others:
+        reason = f"{reason}. What is there: {', '.join(others)}"
+    raise MissingDependencyError(reason)
 
 
 @functools.cache

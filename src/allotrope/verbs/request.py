@@ -23,7 +23,7 @@ from allotrope.config import (
     parse_cache_size,
     parse_seconds,
 )
-from allotrope.errors import MissingDependencyError, UsageError, unknown_name
+from allotrope.errors import UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading, text_reading
 from allotrope.optimizer_options import check_options
 from allotrope.option import Option, check_values
@@ -159,9 +159,11 @@ def _check_networks(
     arguments: Mapping[str, Any], file: Path | None, missing: Missing | None
 ) -> None:
     """Raises: UsageError for what no network or this one does not have; MissingDependencyError."""
+    from allotrope import frameworks
+
     if file is None:
         check_network(arguments["network"])
-    _check_framework(arguments["framework"], missing)
+    frameworks.check_trains(arguments["framework"], missing or frameworks.missing)
     check_values(FIT, arguments)
     weights = arguments["weights"]
     if weights is not None:
@@ -381,22 +383,3 @@ def check_network(name: str) -> None:
         network(name)  # which says what it is for
     if name not in known:
         raise unknown_name("network", name, known)
-
-
-def _check_framework(name: str, missing: Missing | None) -> None:
-    """Raises UsageError for one that does not train, MissingDependencyError if it is missing."""
-    from allotrope import frameworks
-
-    if name not in frameworks.TRAINING:
-        raise unknown_name("framework", name, frameworks.TRAINING)
-    reason = (missing or frameworks.missing)(name)
-    if reason is None:
-        return
-    others = [
-        f"--framework {other}"
-        for other in frameworks.TRAINING
-        if (missing or frameworks.missing)(other) is None
-    ]
-    if others:
-        reason = f"{reason}. What is there: {', '.join(others)}"
-    raise MissingDependencyError(reason)
