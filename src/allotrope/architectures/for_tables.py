@@ -36,8 +36,8 @@ them, where ReLU with a dropout of 0.35 and a decay of 0.01 came to 0.276 and 0.
 FEW_STYLE = TableStyle(hidden=(64, 64), pieces=0, dropout=0.3)
 QUANTITY_DROPOUT, QUANTITY_RATE, QUANTITY_DECAY = 0.15, 4e-3, 0.01
 """Dropout, learning rate and decay for a quantity: what is dropped makes it noisy, where it makes a
-class only less certain. In trials on one split each California housing was 2 % worse with a dropout of
-0.25 than with 0.1, and adult had AUC 0.9204 with 0.15, 0.9260 with 0.35."""
+class only less certain. In trials on one split each California housing was 2 % worse with a dropout
+of 0.25 than with 0.1, and adult had AUC 0.9204 with 0.15, 0.9260 with 0.35."""
 MANY_RECIPE = Recipe(
     optimizer="adamw",
     learning_rate=3e-3,
