@@ -159,6 +159,15 @@ class Primitives(NeuralPrimitives, ShapingPrimitives):
     def gelu(self, x: Array, approximate: bool) -> Array:
         """x * Phi(x), exact or by the tanh form (Hendrycks and Gimpel 2016)."""
 
+    def silu(self, x: Array) -> Array:
+        """x * sigmoid(x) (Ramachandran et al. 2017)."""
+        return self.multiply(x, self.sigmoid(x))
+
+    def hard_swish(self, x: Array) -> Array:
+        """x * clip(x + 3, 0, 6) / 6, at a bound with all of the gradient (Howard et al. 2019)."""
+        # Of x + 3 the bounds are met exactly, of x / 6 + 1 / 2 as it is rounded.
+        return self.multiply(x, self.multiply(self.clip(self.add(x, 3), 0, 6), 1 / 6))
+
     @abc.abstractmethod
     def softplus(self, x: Array) -> Array:
         """log(1 + exp(x)) without overflow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from typing import Any
 
 from allotrope.frameworks.neural import Array
 
@@ -35,6 +36,17 @@ class ShapingPrimitives(abc.ABC):
 
         None stops past the first if step < 0.
         """
+
+    def split(self: Any, x: Array, lengths: Sequence[int], axis: int) -> tuple[Array, ...]:
+        """Pieces of these lengths one after the other along an axis, which are all of x."""
+        shape = self.shape(x)
+        starts, stops = [0] * len(shape), list(shape)
+        pieces, start = [], 0
+        for length in lengths:
+            starts[axis], stops[axis] = start, start + length
+            pieces.append(self.slice(x, starts, stops, [1] * len(shape)))
+            start += length
+        return tuple(pieces)
 
     @abc.abstractmethod
     def pad(

@@ -137,16 +137,15 @@ def hard_sigmoid(p: Any, x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> An
 @operator("HardSwish")
 def hard_swish(p: Any, x: Any) -> Any:
     """x * HardSigmoid(x, 1/6, 0.5) (Howard et al. 2019)."""
-    return p.multiply(x, hard_sigmoid(p, x, alpha=1 / 6, beta=0.5))
+    return p.hard_swish(x)
 
 
 @operator("Swish")
 def swish(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """x * sigmoid(alpha * x) (Ramachandran et al. 2017)."""
-    scaled = x
-    if alpha != 1.0:
-        scaled = p.multiply(x, alpha)
-    return p.multiply(x, p.sigmoid(scaled))
+    if alpha == 1.0:
+        return p.silu(x)
+    return p.multiply(x, p.sigmoid(p.multiply(x, alpha)))
 
 
 @operator("Gelu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -203,8 +202,10 @@ def split(
         raise ModelError(
             f"pieces of lengths {[int(n) for n in lengths]} cannot be cut from {shape[axis]}."
         )
-    bounds = np.cumsum([0, *(int(n) for n in lengths)])
-    return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
+    pieces_of = [int(length) for length in lengths]
+    if sum(pieces_of) < shape[axis]:
+        x = narrow(p, x, axis, 0, sum(pieces_of))
+    return p.split(x, pieces_of, axis)
 
 
 def narrow(p: Any, x: Any, axis: int, start: int, stop: int) -> Any:

@@ -38,6 +38,8 @@ class PyTorchNeural(NeuralPrimitives):
         dilations: Sequence[int],
         groups: int,
     ) -> Tensor:
+        if groups == 1 and x.shape[2:].numel() == weight.shape[2:].numel() == 1 and not _any(pads):
+            return _of_points(x, weight, bias)
         if self.memory_format is not None:
             x = in_format(x, self.memory_format)
         long = outgrows(weight.shape[2:], dilations, x.shape[2:])
@@ -238,6 +240,19 @@ def _gates(x: Tensor, order: Sequence[int]) -> Tensor:
     """The gates of x [gates * h, ...] in another order."""
     gates = x.chunk(len(order))
     return torch.cat([gates[i] for i in order])
+
+
+def _any(pads: Sequence[tuple[int, int]]) -> bool:
+    return any(before or after for before, after in pads)
+
+
+def _of_points(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Of [n, c, 1, …] with a kernel of one place: a product, where a convolution takes longer.
+
+    So gates of channels are made (squeeze and excitation).
+    """
+    rows = F.linear(x.flatten(1), weight.flatten(1), bias)
+    return rows.reshape(*rows.shape, *x.shape[2:])
 
 
 def _symmetric(

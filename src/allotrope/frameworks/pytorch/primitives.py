@@ -14,6 +14,7 @@ from torch import Tensor
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Primitives, check_axes, highest, lowest
 from allotrope.frameworks.pytorch.clip import clip
+from allotrope.frameworks.pytorch.hard_swish import hard_swish
 from allotrope.frameworks.pytorch.neural import PyTorchNeural
 from allotrope.frameworks.pytorch.shaping import PyTorchShaping
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
@@ -230,6 +231,11 @@ class PyTorchPrimitives(PyTorchNeural, PyTorchShaping, Primitives):
         if approximate:
             return F.gelu(x, approximate="tanh")
         return F.gelu(x)
+
+    silu = staticmethod(F.silu)
+
+    def hard_swish(self, x: Tensor) -> Tensor:
+        return hard_swish(x)
 
     def softplus(self, x: Tensor) -> Tensor:
         return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))

@@ -47,6 +47,10 @@ class PyTorchShaping(ShapingPrimitives):
             x = torch.flip(x, backward)
         return x[tuple(index)]
 
+    def split(self, x: Tensor, lengths: Sequence[int], axis: int) -> tuple[Tensor, ...]:
+        # The slope of slices is a sum of arrays as large as x, of a split it is one.
+        return torch.split(x, list(lengths), axis)
+
     def pad(
         self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int
     ) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.frameworks.layout import TO_FIRST, in_order, reordered
 from allotrope.frameworks.shaping import ShapingPrimitives
-from allotrope.frameworks.tensorflow import matrix_products
+from allotrope.frameworks.tensorflow import channel_groups, matrix_products
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.layout import channels_first, channels_last, twin
 
@@ -27,7 +27,7 @@ class TensorFlowShaping(ShapingPrimitives):
     """The primitives of shaping over `tf.Tensor`."""
 
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return matrix_products.reshape(x, shape)
+        return channel_groups.reshaped(x, matrix_products.reshape(x, shape))
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         if tuple(axes) == (1, 0):
@@ -35,7 +35,7 @@ class TensorFlowShaping(ShapingPrimitives):
         y = tf.transpose(x, tuple(axes))
         if tuple(axes) == TO_FIRST:
             y.channels_last = x
-        return y
+        return channel_groups.exchanged(x, y, axes)
 
     def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         if len(shape) <= 6:
@@ -62,6 +62,14 @@ class TensorFlowShaping(ShapingPrimitives):
         if y is None:
             return x[tuple(bounds)]
         return channels_first(y[tuple(reordered(bounds))])
+
+    def split(self, x: Tensor, lengths: Sequence[int], axis: int) -> tuple[Tensor, ...]:
+        # The slope of slices is a sum of arrays as large as x, of a split it is one.
+        y = twin(x)
+        if y is None:
+            return tuple(tf.split(x, list(lengths), axis))
+        pieces = tf.split(y, list(lengths), in_order([axis])[0])
+        return tuple(map(channels_first, pieces))
 
     def pad(
         self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int

@@ -36,11 +36,15 @@ from allotrope.network.network import Network
 Tensor = Any
 
 
+REMEMBERED = ("channels_last", "grouped", "flattened", "stored", "turned")
+"""What a tensor may remember."""
+
+
 def _narrow(x: Tensor) -> Tensor:
     if not tf.is_tensor(x) or x.dtype != tf.float32:
         return x
     y = tf.cast(x, tf.bfloat16)
-    for name in ("channels_last", "flattened", "stored", "turned"):  # what tensors remember
+    for name in REMEMBERED:
         if hasattr(x, name):
             setattr(y, name, _narrow(getattr(x, name)))
     return y
