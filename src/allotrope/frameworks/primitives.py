@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks.activations import ActivationPrimitives
 from allotrope.frameworks.neural import Array as Array
 from allotrope.frameworks.neural import NeuralPrimitives
 from allotrope.frameworks.shaping import ShapingPrimitives
@@ -51,7 +52,7 @@ def highest(dtype: np.dtype) -> float | int | bool:
     return int(np.iinfo(dtype).max)
 
 
-class Primitives(NeuralPrimitives, ShapingPrimitives):
+class Primitives(ActivationPrimitives, NeuralPrimitives, ShapingPrimitives):
     """Functions over the arrays of one framework, differentiable by its own means.
 
     `title` is the framework's name for people. `failures` are the exceptions of its own by which it
@@ -144,33 +145,8 @@ class Primitives(NeuralPrimitives, ShapingPrimitives):
         """Hyperbolic tangent."""
 
     @abc.abstractmethod
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-
-    @abc.abstractmethod
     def erf(self, x: Array) -> Array:
         """Gauss error function."""
-
-    @abc.abstractmethod
-    def relu(self, x: Array) -> Array:
-        """max(x, 0), with gradient 0 at 0."""
-
-    @abc.abstractmethod
-    def gelu(self, x: Array, approximate: bool) -> Array:
-        """x * Phi(x), exact or by the tanh form (Hendrycks and Gimpel 2016)."""
-
-    def silu(self, x: Array) -> Array:
-        """x * sigmoid(x) (Ramachandran et al. 2017)."""
-        return self.multiply(x, self.sigmoid(x))
-
-    def hard_swish(self, x: Array) -> Array:
-        """x * clip(x + 3, 0, 6) / 6, at a bound with all of the gradient (Howard et al. 2019)."""
-        # Of x + 3 the bounds are met exactly, of x / 6 + 1 / 2 as it is rounded.
-        return self.multiply(x, self.multiply(self.clip(self.add(x, 3), 0, 6), 1 / 6))
-
-    @abc.abstractmethod
-    def softplus(self, x: Array) -> Array:
-        """log(1 + exp(x)) without overflow."""
 
     @abc.abstractmethod
     def sin(self, x: Array) -> Array:

@@ -20,7 +20,7 @@ EXCHANGED = (0, 2, 1, 3, 4)
 def reshaped(x: Tensor, y: Tensor) -> Tensor:
     """y, which is x in another shape, as it lies if the channels of x were split or are joined."""
     image, groups = twin(x), getattr(x, "grouped", None)
-    if y.shape.rank is None or y.shape[0] != x.shape[0]:
+    if (image is None and groups is None) or not y.shape.rank or y.shape[0] != x.shape[0]:
         return y
     if groups is not None and y.shape.rank == 4 and y.shape[2:] == x.shape[3:]:
         *places, _, _ = groups.shape
