@@ -249,7 +249,7 @@ class _Choosing:
         if self.epochs is not None:
             return
         if self.budget is not None:
-            self.epochs = family.epochs_for(examples)
+            self.epochs = family.most_epochs
         elif usual is not None:
             self.epochs = usual = min(usual, family.most_epochs)
             self.reasons.append(

@@ -25,8 +25,7 @@ class Family:
 
     `widths` are those to choose from, `usual_width` the one where the time is not known. A wider
     network is worth its time if each image is still seen `enough_epochs` times; more than
-    `most_epochs` times teach nothing more, of few images `most_epochs_of_few`. `arguments(image)`
-    are the network's others.
+    `most_epochs` times teach nothing more. `arguments(image)` are the network's others.
     """
 
     name: str
@@ -35,18 +34,8 @@ class Family:
     usual_width: float = 1.0
     enough_epochs: float = 8.0
     most_epochs: float = 40.0
-    most_epochs_of_few: float = 80.0
     whitened: bool = False
     arguments: Callable[[Image], dict[str, Any]] = _plain
-
-    def epochs_for(self, images: int) -> float:
-        """How many epochs of so many images teach anything.
-
-        Few are changed more each time that they are seen: of 4,000 of CIFAR-10 (medium
-        augmentation, three seeds) 80 epochs answered 80.1 % of others right, 40 epochs 78.9 %
-        (`benchmarks/few_pictures.py`).
-        """
-        return self.most_epochs_of_few if images < FEW else self.most_epochs
 
     def widths_for(self, images: int) -> tuple[float, ...]:
         """The widths that suit so many images, the widest first: few would be learned by heart."""
@@ -226,20 +215,15 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
-ROWS = Family("rows", SMALL, most_epochs_of_few=40.0)
+ROWS = Family("rows", SMALL)
 """Dense layers, for several inputs of which none is a picture."""
 
-TEXTS = Family(
-    "text_cnn",
-    replace(SMALL, augmentation="none"),
-    most_epochs=20.0,
-    most_epochs_of_few=20.0,
-)
+TEXTS = Family("text_cnn", replace(SMALL, augmentation="none"), most_epochs=20.0)
 """For texts: after 20 epochs the words of the training texts are known by heart.
 
 Words that are left out, masked and swapped are missed where a question has ten: of TREC's
 validation questions 86.3 % were right with that after 8 epochs, 86.8 % without (text_cnn, one
 seed)."""
 
-FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0, most_epochs_of_few=20.0)
+FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
 """What suits any network that has learned before."""
