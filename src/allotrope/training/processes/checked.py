@@ -12,10 +12,10 @@ from allotrope.training.teach import Teaching
 def check_together(
     size: int, batch_size: int, data: Data, recipe: Recipe, teaching: Teaching | None
 ) -> None:
-    """Raises: one UsageError for all that keeps so many processes from training this."""
+    """Raises: one UsageError for all that keeps a batch from being computed in `size` shares."""
     problems = []
     if size > batch_size:
-        problems.append(f"a batch has {batch_size} rows, fewer than there are processes")
+        problems.append(f"a batch has {batch_size} rows, fewer than its {size} shares")
     if recipe.drop_block:
         problems.append("--drop-block scales by the mean over a whole batch")
     if Mixing(data.inputs, recipe).within:
@@ -24,6 +24,6 @@ def check_together(
         problems.append("a teacher is asked by one process")
     if problems:
         raise UsageError(
-            f"{size} processes cannot train this: {'; '.join(problems)}. Leave that out, or train "
+            f"several processes cannot train this: {'; '.join(problems)}. Leave that out, or train "
             "in one process."
         )
