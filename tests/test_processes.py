@@ -200,6 +200,8 @@ def test_a_run_comes_to_the_same_bits_in_any_number_of_processes(broken_off, tmp
         for key, array in weights_of(copy).items():
             np.testing.assert_array_equal(array, expected[key], err_msg=key)
     assert "--shares 2" in whole.json["command"] and "--threads" in whole.json["repeat"]
+    finished = {**USUAL, "data": None, "resume": whole.folder}
+    assert processes_asked(finished, {}) is None
 
 
 # --- without other processes
@@ -264,7 +266,9 @@ TORCHRUN = {
         ({"shares": 4}, {}, Processes(1, shares=4)),
         ({"shares": 1}, {}, None),
         ({"shares": 4, "processes": 2}, {}, Processes(2, 0, None, 2, shares=4)),
-        ({"shares": 4}, TORCHRUN, Processes(4, 2, "node-a:29501", 2, shares=4)),
+        ({"shares": 4}, TORCHRUN, Processes(4, 2, "node-a:29501", 2)),
+        ({"shares": 4}, {**TORCHRUN, "RANK": "0"}, Processes(4, 0, "node-a:29501", 2, shares=4)),
+        ({"data": None, "resume": "elsewhere"}, TORCHRUN, Processes(4, 2, "node-a:29501", 2)),
     ],
 )
 def test_which_processes_are_asked_for(asked, environment, expected):

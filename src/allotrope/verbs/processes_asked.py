@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from allotrope.errors import UsageError
@@ -15,7 +14,7 @@ from allotrope.process.joining import join
 from allotrope.process.link import host_and_port
 from allotrope.progress import Progress
 from allotrope.run import read_record
-from allotrope.verbs.resuming import NOT_REPEATED
+from allotrope.verbs.resuming import FINISHED, NOT_REPEATED
 
 WORKER = "allotrope.training.processes.trainer_worker"
 AGAIN = "--processes N, with as many as there are: it comes to the same bits"
@@ -79,27 +78,30 @@ def processes_asked(
 
     Raises: UsageError for options at odds with each other, in one message; RunFolderError.
     """
-    size, rank, address = (arguments[name] for name in ("processes", "rank", "address"))
-    begun = _begun(arguments["resume"])
+    asked = _asked(arguments, environment)
+    if asked is not None and asked.rank > 0:
+        _check_can(arguments)
+        return asked
+    begun = {} if arguments["resume"] is None else read_record(arguments["resume"])
+    if begun.get("status") in FINISHED and (asked is None or asked.address is None):
+        return None  # nothing is left to compute
     known = {**arguments, **begun.get("arguments", {})}
     shares = arguments["shares"] or known["shares"] or 0
-    if (size, rank, address) == (1, None, None):
-        asked = _of_torchrun(environment)
-        if asked is None and shares > 1:
-            asked = Processes(1)
-    else:
-        _check(size, rank, address)
-        beside = size if address is None else 1
-        asked = Processes(size if not rank or size > 1 else 0, rank or 0, address, beside)
+    if asked is None and shares > 1:
+        asked = Processes(1)
     if asked is None:
         return None
     _check_can(known)
     return replace(asked, shares=shares, worker_threads=begun.get("worker_threads"))
 
 
-def _begun(resume: str | Path | None) -> dict[str, Any]:
-    """What run.json holds of a run that is to go on; nothing if there is none."""
-    return {} if resume is None else read_record(resume)
+def _asked(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Processes | None:
+    size, rank, address = (arguments[name] for name in ("processes", "rank", "address"))
+    if (size, rank, address) == (1, None, None):
+        return _of_torchrun(environment)
+    _check(size, rank, address)
+    beside = size if address is None else 1
+    return Processes(size if not rank or size > 1 else 0, rank or 0, address, beside)
 
 
 def _of_torchrun(environment: Mapping[str, str]) -> Processes | None:
