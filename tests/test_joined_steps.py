@@ -129,14 +129,16 @@ def test_examples_are_no_channels(framework):
     """[n, c, h, w] as [n / 2, 2, c, h, w] splits no channels, though its sides are the same."""
     b = Builder("examples")
     x = b.input("x", "float32", (4, 3, 5, 4))
-    weight = b.weight("a", RNG.standard_normal((6, 3, 1, 1)).astype(np.float32))
-    y = b.add("Conv", [x, weight])
+    kernel = RNG.standard_normal((6, 3, 1, 1)).astype(np.float32)
+    y = b.add("Conv", [x, b.weight("a", kernel)])
     y = b.add("Reshape", [y, b.constant(np.array((2, 2, 6, 5, 4)))])
     y = b.add("Transpose", [y], {"perm": (0, 2, 1, 3, 4)})
     b.output(b.add("Reshape", [y, b.constant(np.array((2, 12, 5, 4)))]), "y")
-    close_to_the_reference(
-        b.network(), RNG.standard_normal((4, 3, 5, 4)).astype(np.float32), framework
-    )
+    array = RNG.standard_normal((4, 3, 5, 4)).astype(np.float32)
+    gradients = close_to_the_reference(b.network(), array, framework)
+    seed = np.cos(np.arange(480)).reshape(2, 6, 2, 5, 4).transpose(0, 2, 1, 3, 4)
+    slope = np.einsum("oc,nohw->nchw", kernel[:, :, 0, 0], seed.reshape(4, 6, 5, 4))
+    np.testing.assert_allclose(gradients["x"], slope, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("sides", [(1,), (1, 1), (1, 1, 1)])

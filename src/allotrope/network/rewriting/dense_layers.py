@@ -12,26 +12,15 @@ import numpy as np
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.rewriting.lookup import Lookup
-from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.network.rewriting.one_step import with_one_step
 
 DOMAIN, OPERATOR = "allotrope", "Dense"
 """What the one step is called; its meaning is in `operators/linear.py`."""
 
 
 def with_dense_layers(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
-    """The graph with every such pair as one node; the same graph if there is none.
-
-    Pairs in the graphs inside it stay as they are.
-    """
-    if not any(node.operator == "MatMul" for node in graph.nodes):
-        return graph
-    rewriter = Rewriter(graph, weights)
-    for node in list(rewriter.nodes()):
-        if node.operator == "MatMul" and not node.domain:
-            layer = _dense_layer(rewriter, node)
-            if layer is not None:
-                rewriter.replace([*node.outputs, *layer.outputs], [layer])
-    return rewriter.result()
+    """The graph with every such pair as one node; the same graph if there is none."""
+    return with_one_step(graph, weights, "MatMul", _dense_layer)
 
 
 def _dense_layer(lookup: Lookup, product: Node) -> Node | None:

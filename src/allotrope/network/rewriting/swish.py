@@ -12,23 +12,12 @@ import numpy as np
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.rewriting.lookup import Lookup
-from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.network.rewriting.one_step import with_one_step
 
 
 def with_swish(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
-    """The graph with every such pair as one node; the same graph if there is none.
-
-    Pairs in the graphs inside it stay as they are.
-    """
-    if not any(node.operator == "Sigmoid" for node in graph.nodes):
-        return graph
-    rewriter = Rewriter(graph, weights)
-    for node in list(rewriter.nodes()):
-        if node.operator == "Sigmoid" and not node.domain:
-            swish = _swish(rewriter, node)
-            if swish is not None:
-                rewriter.replace([*node.outputs, *swish.outputs], [swish])
-    return rewriter.result()
+    """The graph with every such pair as one node; the same graph if there is none."""
+    return with_one_step(graph, weights, "Sigmoid", _swish)
 
 
 def _swish(lookup: Lookup, sigmoid: Node) -> Node | None:

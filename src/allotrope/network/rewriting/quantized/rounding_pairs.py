@@ -12,7 +12,7 @@ import numpy as np
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.rewriting.lookup import Lookup
-from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.network.rewriting.one_step import with_one_step
 from allotrope.network.used import without_unused
 
 DOMAIN, OPERATOR = "allotrope", "QuantizeDequantize"
@@ -26,19 +26,11 @@ PLAIN = {"output_dtype": 0, "precision": 0, "saturate": 1}
 
 
 def with_rounding_pairs(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
-    """The graph with every such pair as one node; the same graph if there is none.
-
-    Pairs in the graphs inside it stay as they are.
-    """
-    if not any(node.operator == "DequantizeLinear" for node in graph.nodes):
+    """The graph with every such pair as one node; the same graph if there is none."""
+    joined = with_one_step(graph, weights, "DequantizeLinear", _one_step)
+    if joined is graph:
         return graph
-    rewriter = Rewriter(graph, weights)
-    for node in list(rewriter.nodes()):
-        if node.operator == "DequantizeLinear" and not node.domain:
-            one = _one_step(rewriter, node)
-            if one is not None:
-                rewriter.replace(node.outputs, [one])
-    return without_unused(rewriter.result())
+    return without_unused(joined)
 
 
 def _one_step(lookup: Lookup, behind: Node) -> Node | None:
