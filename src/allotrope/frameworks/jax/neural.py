@@ -151,23 +151,34 @@ def _over_windows(
 def normalize(
     x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float
 ) -> jax.Array:
-    """x [n, c, *spatial] by a mean and a variance [c] that are given."""
-    factor, y = scale * lax.rsqrt(variance + epsilon), twin(x)
+    """x [n, c, *spatial] by a mean and a variance [c] that are given.
+
+    (x - mean) * factor + bias, written as (x - k) * factor + bias - (mean - k) * factor with the
+    constant k = mean: so the slope of the mean is a sum of [c], not one more over all of x.
+    """
+    factor, k = scale * lax.rsqrt(variance + epsilon), lax.stop_gradient(mean)
+    shift, y = bias - (mean - k) * factor, twin(x)
     if y is not None:
-        return channels_first(((y - mean) * factor + bias).astype(x.dtype))
-    mean, factor, bias = (_by_channel(values, x.ndim) for values in (mean, factor, bias))
-    return ((x - mean) * factor + bias).astype(x.dtype)
+        return channels_first(((y - k) * factor + shift).astype(x.dtype))
+    k, factor, shift = (_by_channel(values, x.ndim) for values in (k, factor, shift))
+    return ((x - k) * factor + shift).astype(x.dtype)
 
 
 def statistics(x: Array) -> tuple[jax.Array, jax.Array]:
-    """Mean and population variance [c] of x [n, c, *spatial]."""
+    """Mean and population variance [c] of x [n, c, *spatial].
+
+    The variance is E[(x - k)^2] - (mean - k)^2 with the constant k = mean, for the slopes as in
+    `normalize`: the second term is 0, and so is its slope, but not the slope of that.
+    """
     y = twin(x)
     if y is None:
         x, channel = x, 1
     else:
         x, channel = y, 3
     mean = _mean_but(x, channel)
-    return mean.reshape(-1), _mean_but(jnp.square(x - mean), channel).reshape(-1)
+    k = lax.stop_gradient(mean)
+    variance = _mean_but(jnp.square(x - k), channel) - jnp.square(mean - k)
+    return mean.reshape(-1), variance.reshape(-1)
 
 
 def _mean_but(x: Array, channel: int) -> jax.Array:

@@ -59,9 +59,9 @@ class TensorFlowNormalization(NeuralPrimitives):
             # The kernel takes images alone: rows are images of one pixel.
             if x.shape.rank == 2:
                 y = x[:, None, None, :]
-                y, mean, variance = neural.normalize_by_batch(y, scale, bias, epsilon)
+                y, mean, variance = self._normalize_images(y, scale, bias, epsilon)
                 return y[:, 0, 0, :], mean, variance
-            y, mean, variance = neural.normalize_by_batch(channels_last(x), scale, bias, epsilon)
+            y, mean, variance = self._normalize_images(channels_last(x), scale, bias, epsilon)
             return channels_first(y), mean, variance
         # Statistics are in the precision of the scale: bfloat16's own would be three digits.
         wide = tf.cast(x, scale.dtype)
@@ -71,3 +71,11 @@ class TensorFlowNormalization(NeuralPrimitives):
             tf.stop_gradient(mean),
             tf.stop_gradient(variance),
         )
+
+    def _normalize_images(
+        self, y: Tensor, scale: Tensor, bias: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """y [n, h, w, c] by whichever way is faster; mean and variance are without gradient."""
+        if neural.fills_vectors(y):
+            return neural.normalize_by_batch(y, scale, bias, epsilon)
+        return neural.normalize_by_sums(y, scale, bias, epsilon)
