@@ -28,9 +28,12 @@ class ActivationPrimitives(abc.ABC):
         return self.multiply(x, self.sigmoid(x))
 
     def hard_swish(self: Any, x: Array) -> Array:
-        """x * clip(x + 3, 0, 6) / 6, at a bound with all of the gradient (Howard et al. 2019)."""
-        # Of x + 3 the bounds are met exactly, of x / 6 + 1 / 2 as it is rounded.
-        return self.multiply(x, self.multiply(self.clip(self.add(x, 3), 0, 6), 1 / 6))
+        """x * clip(x + 3, 0, 6) / 6 (Howard et al. 2019); at a bound the slope is that beyond it.
+
+        So PyTorch's and TensorFlow's kernels have it: 0 at -3, 1 at 3.
+        """
+        below = self.multiply(x, self.multiply(self.relu(self.add(x, 3)), 1 / 6))
+        return self.where(self.less(x, 3), below, x)
 
     @abc.abstractmethod
     def softplus(self, x: Array) -> Array:

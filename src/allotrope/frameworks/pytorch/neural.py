@@ -42,7 +42,7 @@ class PyTorchNeural(NeuralPrimitives):
             return _of_points(x, weight, bias)
         if self.memory_format is not None:
             x = in_format(x, self.memory_format)
-        long = outgrows(weight.shape[2:], dilations, x.shape[2:])
+        long = _is_rounded(x) and outgrows(weight.shape[2:], dilations, x.shape[2:])
         x, padding = _symmetric(x, pads, 0.0, always_pad=long)
         run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
         return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
@@ -244,6 +244,11 @@ def _gates(x: Tensor, order: Sequence[int]) -> Tensor:
 
 def _any(pads: Sequence[tuple[int, int]]) -> bool:
     return any(before or after for before, after in pads)
+
+
+def _is_rounded(x: Tensor) -> bool:
+    """Whether a product of x is one of bfloat16, or of another type shorter than float32."""
+    return x.element_size() < 4 or torch.is_autocast_enabled(x.device.type)
 
 
 def _of_points(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

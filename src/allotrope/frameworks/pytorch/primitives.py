@@ -14,7 +14,6 @@ from torch import Tensor
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Primitives, check_axes, highest, lowest
 from allotrope.frameworks.pytorch.clip import clip
-from allotrope.frameworks.pytorch.hard_swish import hard_swish
 from allotrope.frameworks.pytorch.neural import PyTorchNeural
 from allotrope.frameworks.pytorch.shaping import PyTorchShaping
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
@@ -233,9 +232,7 @@ class PyTorchPrimitives(PyTorchNeural, PyTorchShaping, Primitives):
         return F.gelu(x)
 
     silu = staticmethod(F.silu)
-
-    def hard_swish(self, x: Tensor) -> Tensor:
-        return hard_swish(x)
+    hard_swish = staticmethod(F.hardswish)
 
     def softplus(self, x: Tensor) -> Tensor:
         return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))

@@ -14,6 +14,12 @@ relu6 = kept(tf.nn.relu6)
 
 
 @kept
+def hard_swish(x: Tensor) -> Tensor:
+    """x * clip(x + 3, 0, 6) / 6, whose slope at a bound is that beyond it, as relu6's is."""
+    return x * (tf.nn.relu6(x + 3) * (1 / 6))
+
+
+@kept
 def between(x: Tensor, low: float, high: float) -> Tensor:
     """x kept between two numbers, with a gradient that has both bounds."""
     if x.dtype == tf.float32 and low in (0, -high) and low < high:

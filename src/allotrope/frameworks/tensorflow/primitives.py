@@ -215,6 +215,9 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
     shift_left = bitwise(tf.bitwise.left_shift)
     shift_right = bitwise(tf.bitwise.right_shift)
 
+    def hard_swish(self, x: Tensor) -> Tensor:
+        return clip.hard_swish(x)
+
     def clip(self, x: Tensor, low: Any, high: Any) -> Tensor:
         if tf.is_tensor(low) or tf.is_tensor(high):
             return super().clip(x, low, high)
