@@ -20,6 +20,7 @@ from allotrope.shrinking.layer_widths import narrowable
 from allotrope.shrinking.prune import pruned
 from allotrope.verbs.pipeline.outcome import judging
 from allotrope.verbs.pipeline.round_goals import Goal
+from allotrope.verbs.pipeline.shorter_networks import shortest
 from allotrope.verbs.pipeline.shrunk_values import (
     BEFORE,
     Before,
@@ -87,20 +88,21 @@ def _spans(whole: Sequence[Row], narrow: Sequence[Row], forms: Sequence[Form]) -
 
 
 def narrowest(network: Network) -> Network:
-    """The network with every layer as narrow as it can be.
+    """The network without its blocks, with every layer as narrow as it can be.
 
     Raises: UsageError if nothing can be cut, with the reasons.
     """
-    known = groups(network)
-    layers = narrowable(network, known, np.ones(len(known)))
+    short = shortest(network)
+    known = groups(short)
+    layers = narrowable(short, known, np.ones(len(known)))
     removed = [
         number for layer in layers for width in layer.widths[-1:] for number in layer.removed(width)
     ]
-    if not removed:
+    if not removed and short is network:
         reasons = list(dict.fromkeys(str(each.reason) for each in known.frozen))
         shown = "; ".join(reasons[:5]) or "no layer has more than one channel"
         raise UsageError(f"nothing can be cut out of network '{network.graph.name}': {shown}.")
-    return pruned(network, removed, known)
+    return pruned(short, removed, known) if removed else short
 
 
 def _check_possible(target: Target, least: Mapping[str, float], today: Row) -> None:
@@ -118,7 +120,8 @@ def _check_possible(target: Target, least: Mapping[str, float], today: Row) -> N
         )
     if missed:
         raise UsageError(
-            "no cut reaches the target here, even if every layer is as narrow as it can be: "
+            "no cut reaches the target here, even if every block is left out that can be and every "
+            "layer is as narrow as it can be: "
             f"{'; '.join(missed)}. Ask for more than that, or begin with a smaller network."
         )
 
