@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.aligned import suiting_places
 from allotrope.architectures.asked_recipe import with_asked
 from allotrope.architectures.asked_style import style_for, style_of
 from allotrope.architectures.assembled import assembled, reasons
@@ -254,29 +255,28 @@ class _Choosing:
             self.epochs = usual = min(usual, family.most_epochs)
             self.reasons.append(
                 f"{usual:g} epochs, because {counted(examples, noun(self.data.inputs))} "
-                f"{agreeing(examples, 'is', 'are')} few and neither a budget nor epochs were asked "
-                "for."
+                f"{agreeing(examples, 'is', 'are')} few and no budget or epochs were asked for."
             )
         else:
             self.budget = USUAL_BUDGET
             self.reasons.append(
-                f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked "
-                "for."
+                f"{USUAL_BUDGET:g} s of training, as neither a budget nor epochs were asked for."
             )
 
     def _recipe(self, family: Family) -> Recipe:
         if not self.plain and family != FINE_TUNING:
             family = replace(family, recipe=SMALL)
             self.reasons.append(
-                "AdamW, because steps that suit one loss of classes are too large for other "
-                "losses, "
-                "for their sum and for layers without normalization."
+                "AdamW, because steps that suit one loss of classes are too large for others, for "
+                "their sum and for layers without normalization."
             )
         recipe = recipe_of(family, self._shape(self.picture), len(self.data.train))
         if self.picture is None and self.texts:
             recipe = replace(recipe, augmentation=TEXTS.recipe.augmentation)
         recipe = replace(recipe, seed=self.seed, budget=self.budget, epochs=self.epochs)
         recipe = self._suiting_tasks(recipe)
+        if family != FINE_TUNING and self.plain:
+            recipe = suiting_places(recipe, self.data, self.overrides, self.reasons)
         if "flip" not in self.overrides:
             flip, reasons = mirroring(self.data, self.seed)
             recipe = replace(recipe, flip=flip)
