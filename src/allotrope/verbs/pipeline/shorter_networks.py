@@ -10,8 +10,8 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
-from allotrope.shrinking.blocks import Block, blocks, without
 from allotrope.shrinking.choose_widths import CostOf
+from allotrope.shrinking.removable_blocks import RemovableBlock, blocks, without
 from allotrope.shrinking.sensitivity import relative_error
 from allotrope.training.batch_statistics import with_new_statistics
 from allotrope.verbs.pipeline.first_batches import first_batches
@@ -49,11 +49,11 @@ def shorter_networks(
 
 def _least_harmful_first(
     plan: Plan, network: Network, recipe: Recipe, cost_of: CostOf
-) -> list[Block]:
+) -> list[RemovableBlock]:
     """The blocks of which anything is saved, by harm for each unit of cost."""
     batches = list(islice(first_batches(plan, recipe), LOOKED_AT))
     harm, whole = _harm(plan, network, batches), cost_of(network)
-    order: list[tuple[float, int, Block]] = []
+    order: list[tuple[float, int, RemovableBlock]] = []
     for block in blocks(network):
         rest = without(network, block)
         saved = whole - cost_of(rest)

@@ -11,7 +11,7 @@ from allotrope.network.used import used, without_unused
 
 
 @dataclass(frozen=True)
-class Block:
+class RemovableBlock:
     """What is made of `begin` until `end`, which has the same shape, and the weights of that.
 
     Nothing else enters, and nothing of what is between is taken behind it.
@@ -31,7 +31,7 @@ class _Passage:
     place: int
 
 
-def blocks(network: Network) -> list[Block]:
+def blocks(network: Network) -> list[RemovableBlock]:
     """The blocks of a network with weights of several axes that learn, in their order.
 
     A block ends in what it begins with: in a sum if its begin is added there, as in a residual
@@ -52,7 +52,7 @@ def blocks(network: Network) -> list[Block]:
     ]
 
 
-def without(network: Network, block: Block) -> Network:
+def without(network: Network, block: RemovableBlock) -> Network:
     """The network in which whatever takes the end of a block takes its begin.
 
     Weights that nothing takes any more are gone; all others are as they were.
@@ -64,7 +64,7 @@ def without(network: Network, block: Block) -> Network:
     return network.changed(graph=without_unused(replace(graph, nodes=nodes)))
 
 
-def _taking(node: Node, block: Block) -> Node:
+def _taking(node: Node, block: RemovableBlock) -> Node:
     inputs = tuple(block.begin if name == block.end else name for name in node.inputs)
     return replace(node, inputs=inputs)
 
@@ -105,7 +105,7 @@ def _ending_in(
     made_of: Mapping[str, frozenset[str]],
     before: Sequence[_Passage],
     last: _Passage,
-) -> Block | None:
+) -> RemovableBlock | None:
     """The shortest block that ends in a value and learns; None if there is none."""
     for first in reversed(before):
         if not (_is_alike(first.value, last.value) and _closes(first, last)):
@@ -115,7 +115,7 @@ def _ending_in(
         taken = {name for node in before_end for name in used(node)}
         weights = frozenset[str]().union(*(made_of.get(name, ()) for name in taken))
         if weights:
-            return Block(begin, end, weights)
+            return RemovableBlock(begin, end, weights)
     return None
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from allotrope.network import zoo
 from allotrope.network.build import Builder
-from allotrope.shrinking.blocks import blocks, without
+from allotrope.shrinking.removable_blocks import blocks, without
 
 RANDOM = np.random.default_rng(7)
 PICTURE = (3, 32, 32)
