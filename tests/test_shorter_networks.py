@@ -1,0 +1,73 @@
+"""Networks with fewer blocks: the least harmful goes first, and the target counts them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from allotrope import read
+from allotrope.config import Recipe
+from allotrope.errors import UsageError
+from allotrope.network import zoo
+from allotrope.network.build import Builder
+from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.shrinking.removable_blocks import blocks
+from allotrope.verbs.pipeline.shorter_networks import shorter_networks, shortest
+from allotrope.verbs.pipeline.shrunk_measured import narrowest
+
+
+@pytest.fixture(scope="module")
+def plan():
+    """A residual network for digits, one block of which adds nothing and one very much."""
+    data = read("digits")
+    (image,), (task,) = data.inputs, data.tasks
+    network = with_preprocessing(zoo.network("resnet20")(10, (1, 8, 8)), [8.0], [4.0])
+    network = named_after(network, [image.name], [task.name])
+    changed = {
+        "layer2.1.bn2.weight": np.zeros_like(network.weights["layer2.1.bn2.weight"]),
+        "layer1.1.bn2.weight": np.full_like(network.weights["layer1.1.bn2.weight"], 30),
+    }
+    network = network.with_weights(changed)
+    return SimpleNamespace(data=data, network=network, framework="reference")
+
+
+def test_the_least_harmful_go_first_one_two_four_and_all(plan):
+    recipe = Recipe(batch_size=8, epochs=1.0)
+    shorter = list(shorter_networks(plan, plan.network, recipe, parameters))
+    counts = [number for number, _ in shorter]
+    assert counts == [1, 2, 4, 7]
+    first, *_, last = (network for _, network in shorter)
+    assert "layer2.1.conv1.weight" not in first.weights
+    assert len(blocks(first)) == 6
+    assert blocks(last) == []
+    work = [multiply_adds(network) for _, network in shorter]
+    assert work == sorted(work, reverse=True)
+
+
+def test_harm_is_weighed_by_what_is_saved(plan):
+    recipe = Recipe(batch_size=8, epochs=1.0)
+    # Where nothing else is saved, what adds very much is the only one.
+    kernel = "layer1.1.conv1.weight"
+    shorter = list(
+        shorter_networks(
+            plan, plan.network, recipe, lambda network: float(kernel in network.weights)
+        )
+    )
+    assert [number for number, _ in shorter] == [1]
+    assert kernel not in shorter[0][1].weights
+
+
+def test_the_narrowest_network_has_no_blocks(plan):
+    assert multiply_adds(narrowest(plan.network)) < multiply_adds(shortest(plan.network)) / 20
+    assert blocks(narrowest(plan.network)) == []
+
+
+def test_a_network_without_anything_to_cut_says_so():
+    b = Builder()
+    b.output(b.add("Relu", [b.input("x", "float32", ("n", 4))]), "y")
+    with pytest.raises(UsageError, match="nothing can be cut out of network"):
+        narrowest(b.network())
