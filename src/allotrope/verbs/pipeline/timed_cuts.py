@@ -11,7 +11,7 @@ from allotrope.config import Recipe
 from allotrope.errors import UsageError
 from allotrope.network.network import Network
 from allotrope.shrinking.choose_widths import Prediction, removed_for
-from allotrope.shrinking.factorize import factorized, low_ranks
+from allotrope.shrinking.factorize import ChosenRank, factorized, low_ranks
 from allotrope.shrinking.group_importance import magnitude, taylor
 from allotrope.shrinking.groups import Groups, groups
 from allotrope.shrinking.prune import pruned
@@ -72,28 +72,22 @@ def _ways(
 ) -> Iterator[tuple[str, Network]]:
     """The network as it is, with layers of low rank and without blocks, if that saves anything."""
     yield "the cut network", latest
-    lower = _of_low_rank(bench, before, latest, goal)
-    if lower is not None:
-        yield "the cut network with layers of low rank", lower
+    ranks: dict[str, ChosenRank] = {}
     kernels = None if goal.latency is None else before.form_at(goal.latency)
     with pricing(bench, before, latest, groups(latest), kernels) as prices:
-        cost_of = prices.bytes if goal.latency is None else prices.seconds
+        cost_of = prices.seconds
+        if goal.latency is None:
+            cost_of = prices.bytes
+        else:
+            ranks = low_ranks(latest, prices.seconds)
         shorter = list(shorter_networks(bench.plan, latest, recipe, cost_of))
+    if ranks:
+        shown = ", ".join(f"{name} {one.rank} of {one.full_rank}" for name, one in ranks.items())
+        bench.show.say(f"faster with layers of low rank: {shown}")
+        lower = factorized(latest, {name: one.rank for name, one in ranks.items()})
+        yield "the cut network with layers of low rank", lower
     for gone, network in shorter:
         yield f"the cut network without {counted(gone, 'block')}", network
-
-
-def _of_low_rank(bench: Workbench, before: Before, latest: Network, goal: Goal) -> Network | None:
-    """The network with those layers as two that are faster so; None if there are none."""
-    if goal.latency is None:
-        return None
-    with pricing(bench, before, latest, groups(latest), before.form_at(goal.latency)) as prices:
-        ranks = low_ranks(latest, prices.seconds)
-    if not ranks:
-        return None
-    shown = ", ".join(f"{name} {one.rank} of {one.full_rank}" for name, one in ranks.items())
-    bench.show.say(f"faster with layers of low rank: {shown}")
-    return factorized(latest, {name: one.rank for name, one in ranks.items()})
 
 
 def _timed_cut(
