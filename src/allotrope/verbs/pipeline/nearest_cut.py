@@ -35,18 +35,20 @@ class TimedCut:
         return max(self.excess, NEAR), self.prediction.lost
 
 
-def nearest_cut(cut_to: CutTo, timed_of: Callable[[Network], Timed], goal: Goal) -> TimedCut:
+def nearest_cut(
+    cut_to: CutTo, timed_of: Callable[[Network], Timed], goal: Goal, tries: int = TRIES
+) -> TimedCut:
     """The cut that loses least of those that reach the goal; if none does the nearest to it.
 
     `cut_to` cuts to an aim by predictions, and raises UsageError for one that is out of reach.
     What the clock and the file say of a cut moves the next aim: nearer if the cut takes too much,
-    further if it takes less than it may.
+    further if it takes less than it may. At most so many `tries`.
     """
     aim, cut = goal, cut_to(goal)
     tried: list[TimedCut] = []
     while True:
         tried.append(_timed(*cut, timed_of, goal))
-        if FAR <= tried[-1].excess <= NEAR or len(tried) == TRIES:
+        if FAR <= tried[-1].excess <= NEAR or len(tried) == tries:
             break
         step = _reachable(cut_to, aim, _moved(aim, goal, tried[-1]))
         # A cut that was timed before: the clock has no more to say.

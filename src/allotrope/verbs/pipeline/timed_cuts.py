@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from allotrope.verbs.pipeline.competitors import (
     PART,
 )
 from allotrope.verbs.pipeline.first_batches import first_batches
-from allotrope.verbs.pipeline.nearest_cut import NEAR, TimedCut, nearest_cut
+from allotrope.verbs.pipeline.nearest_cut import NEAR, TRIES, TimedCut, nearest_cut
 from allotrope.verbs.pipeline.network_costs import Pricing, pricing
 from allotrope.verbs.pipeline.network_race import Share
 from allotrope.verbs.pipeline.planning import Plan
@@ -38,6 +39,11 @@ from allotrope.wording import counted
 
 MOST = 3
 """So many ways are raced: each takes a part of the round's time."""
+OF_RIVALS = 2
+"""So often each way beside the first is cut and timed: nothing before a round takes longer."""
+WEIGHED = 5_000
+"""So many examples say what each group counts, if their batches are large."""
+LEAST_BATCHES = 8
 
 
 def timed_cuts(
@@ -54,7 +60,8 @@ def timed_cuts(
     refusals = []
     for name, network in _ways(bench, before, latest, goal, recipe):
         try:
-            cuts.append((name, _timed_cut(bench, before, network, goal, recipe, folder)))
+            tries = OF_RIVALS if cuts else TRIES
+            cuts.append((name, _timed_cut(bench, before, network, goal, recipe, folder, tries)))
         except UsageError as error:
             bench.show.say(f"{name} does not lead to the goal: {error}")
             refusals.append(error)
@@ -97,6 +104,7 @@ def _timed_cut(
     goal: Goal,
     recipe: Recipe,
     folder: Path,
+    tries: int = TRIES,
 ) -> TimedCut:
     """The largest part of the network that reaches the goal by the clock, not by a prediction.
 
@@ -115,7 +123,7 @@ def _timed_cut(
             def cut_to(aim: Goal) -> tuple[Network, Prediction]:
                 return _smaller(prices, latest, known, worth, aim)
 
-            return nearest_cut(cut_to, timed, goal)
+            return nearest_cut(cut_to, timed, goal, tries)
 
     if goal.latency is None:
         return nearest(None)
@@ -136,7 +144,8 @@ def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> 
     """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
     trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
     gradients = loss_gradients(network, trained, plan.settings, plan.framework)
-    worth = taylor(network, known, gradients, first_batches(plan, recipe))
+    count = max(-(-WEIGHED // recipe.batch_size), LEAST_BATCHES)
+    worth = taylor(network, known, gradients, islice(first_batches(plan, recipe), count))
     if np.isfinite(worth).all() and worth.any():
         return worth
     return magnitude(network, known)
