@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 
 from allotrope import read
-from allotrope.config import Recipe
+from allotrope.config import Recipe, Settings, Target
 from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import multiply_adds, parameters
+from allotrope.progress import Progress
 from allotrope.shrinking.removable_blocks import blocks
+from allotrope.verbs.pipeline.nearest_cut import NEAR
+from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shorter_networks import shorter_networks, shortest
-from allotrope.verbs.pipeline.shrunk_measured import narrowest
+from allotrope.verbs.pipeline.shrunk_measured import as_it_came, narrowest
+from allotrope.verbs.pipeline.shrunk_values import Workbench
+from allotrope.verbs.pipeline.timed_cuts import timed_cuts
+from quick import BRIEF, one_candidate
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +77,41 @@ def test_a_network_without_anything_to_cut_says_so():
     b.output(b.add("Relu", [b.input("x", "float32", ("n", 4))]), "y")
     with pytest.raises(UsageError, match="nothing can be cut out of network"):
         narrowest(b.network())
+
+
+@pytest.fixture(scope="module")
+def bench(plan, tmp_path_factory):
+    """A workbench for the network, and what it takes as it came."""
+    folder = tmp_path_factory.mktemp("shorter")
+    for name in ("before", "cut"):
+        (folder / name).mkdir()
+    whole = SimpleNamespace(**vars(plan), tasks=plan.data.tasks, settings=Settings(threads=1))
+    whole.framework = "pytorch"
+    bench = Workbench(whole, folder, one_candidate, 1, Progress(), BRIEF)
+    before = as_it_came(bench, folder / "before", None, lambda ms, size: Target(max_size=size))
+    return bench, before
+
+
+def cuts_to(bench, size):
+    bench, before = bench
+    goal, recipe = Goal(None, size, 1.0), Recipe(batch_size=32, epochs=20.0)
+    network = bench.plan.network
+    return timed_cuts(bench, before, network, goal, recipe, bench.folder / "cut")
+
+
+def test_a_goal_that_widths_miss_is_reached_without_blocks(bench):
+    size = 1.3 * bench[1].least["size_bytes"]
+    cuts = dict(cuts_to(bench, size))
+    assert cuts
+    assert "the cut network" not in cuts
+    assert all(cut.timed.costs["size_bytes"] <= NEAR * size for cut in cuts.values())
+
+
+def test_both_ways_compete_where_both_reach_the_goal(bench):
+    size = 0.6 * bench[1].whole["size_bytes"]
+    names = [name for name, _ in cuts_to(bench, size)]
+    assert names == [
+        "the cut network",
+        "the cut network without 1 block",
+        "the cut network without 2 blocks",
+    ]
