@@ -16,10 +16,10 @@ from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.progress import Progress
-from allotrope.shrinking.removable_blocks import blocks
+from allotrope.shrinking.removable_blocks import blocks, shortest
 from allotrope.verbs.pipeline.nearest_cut import NEAR
 from allotrope.verbs.pipeline.round_goals import Goal
-from allotrope.verbs.pipeline.shorter_networks import shorter_networks, shortest
+from allotrope.verbs.pipeline.shorter_networks import shorter_networks
 from allotrope.verbs.pipeline.shrunk_measured import as_it_came, narrowest
 from allotrope.verbs.pipeline.shrunk_values import Workbench
 from allotrope.verbs.pipeline.timed_cuts import timed_cuts
@@ -115,3 +115,26 @@ def test_both_ways_compete_where_both_reach_the_goal(bench):
         "the cut network without 1 block",
         "the cut network without 2 blocks",
     ]
+
+
+def test_of_blocks_that_overlap_only_those_that_are_gone_are_counted(plan):
+    b = Builder()
+    random = np.random.default_rng(0)
+    x = b.add("Cast", [b.input("image", "uint8", ("n", 8, 8, 1))], {"to": 1})
+    x = b.add("Transpose", [b.add("Div", [x, b.constant(np.float32(16))])], {"perm": (0, 3, 1, 2)})
+    # Relu to Relu and Tanh to Tanh share a layer; Tanh to Tanh behind them shares none.
+    for number, activation in enumerate(("Relu", "Tanh", "Relu", "Tanh", "Tanh")):
+        kernel = random.normal(size=(4, 4 if number else 1, 3, 3))
+        weight = b.weight(f"w{number}", kernel.astype(np.float32), trainable=True)
+        x = b.add(activation, [b.add("Conv", [x, weight], {"pads": (1, 1, 1, 1)})])
+    b.output(b.add("GlobalAveragePool", [x]), "label")
+    network = b.network()
+    assert [sorted(block.weights) for block in blocks(network)] == [
+        ["w1", "w2"],
+        ["w2", "w3"],
+        ["w4"],
+    ]
+    recipe = Recipe(batch_size=8, epochs=1.0)
+    shorter = list(shorter_networks(plan, network, recipe, parameters))
+    assert [number for number, _ in shorter] == [1, 2]
+    assert blocks(shorter[-1][1]) == []

@@ -203,7 +203,7 @@ def _check_possible(search: WidthSearch, known: Groups) -> None:
     narrowest = tuple(min((layer.width, *layer.widths)) for layer in search.layers)
     costs = search.costs(narrowest)
     missed = [
-        f"{name} {costs[name]:.3g} where {target.most:.3g} is asked for"
+        f"{costs[name]:.3g} {name} where {target.most:.3g} are asked for"
         for name, target in search.targets.items()
         if costs[name] > target.most
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from allotrope.network.graph import Graph, Node, Value
@@ -64,6 +64,13 @@ def without(network: Network, block: RemovableBlock) -> Network:
     return network.changed(graph=without_unused(replace(graph, nodes=nodes)))
 
 
+def shortest(network: Network) -> Network:
+    """The network without any block that can be left out."""
+    while known := blocks(network):
+        network = without(network, known[0])
+    return network
+
+
 def _taking(node: Node, block: RemovableBlock) -> Node:
     inputs = tuple(block.begin if name == block.end else name for name in node.inputs)
     return replace(node, inputs=inputs)
@@ -107,16 +114,22 @@ def _ending_in(
     last: _Passage,
 ) -> RemovableBlock | None:
     """The shortest block that ends in a value and learns; None if there is none."""
+    if _weights_of([last.maker], made_of):
+        return None
     for first in reversed(before):
         if not (_is_alike(first.value, last.value) and _closes(first, last)):
             continue
         begin, end = first.value.name, last.value.name
-        *before_end, _ = _between(graph, begin, end)
-        taken = {name for node in before_end for name in used(node)}
-        weights = frozenset[str]().union(*(made_of.get(name, ()) for name in taken))
+        weights = _weights_of(_between(graph, begin, end), made_of)
         if weights:
             return RemovableBlock(begin, end, weights)
     return None
+
+
+def _weights_of(nodes: Iterable[Node], made_of: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """What nodes take of weights of several axes that learn."""
+    taken = {name for node in nodes for name in used(node)}
+    return frozenset[str]().union(*(made_of.get(name, ()) for name in taken))
 
 
 def _is_alike(one: Value, other: Value) -> bool:

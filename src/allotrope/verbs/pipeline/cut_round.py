@@ -60,7 +60,7 @@ def cut(
     competing = _competitors(bench, before, latest, goal, recipe, folder)
     chosen, compared = best_of(bench, competing, recipe, partial(learned_by_teacher, bench, before))
     costs = chosen.cut.timed.costs
-    show.say(_said(number, costs, chosen.network, plan.network))
+    show.say(_said(number, chosen, plan.network))
     facts = _facts(chosen.network, goal, chosen.cut.prediction, costs)
     facts |= {"competitors": compared, "name": chosen.name, "has_learned": chosen.has_learned}
     return CutNetwork(number, chosen.network, time_left(chosen.recipe, began, LEAST), facts)
@@ -88,11 +88,13 @@ def _renewed(plan: Plan, recipe: Recipe, network: Network) -> Network:
     return with_new_statistics(network, batches, plan.framework)
 
 
-def _said(number: int, timed: Mapping[str, Any], network: Network, whole: Network) -> str:
+def _said(number: int, chosen: Competitor, whole: Network) -> str:
+    network, timed = chosen.network, chosen.cut.timed.costs
     left = parameters(network) / max(parameters(whole), 1)
     work = multiply_adds(network) / max(multiply_adds(whole), 1)
     return (
-        f"round {number}: cut to {left:.1%} of the weights and {work:.1%} of the multiply-adds; "
+        f"round {number}: cut to {left:.1%} of the weights and {work:.1%} of the multiply-adds "
+        f"({chosen.name}); "
         f"untrained it takes {timed['latency_ms']:.3g} ms and {timed['size_bytes'] / 1e3:,.0f} kB"
     )
 

@@ -21,13 +21,6 @@ LOOKED_AT = 4
 """So many batches say what a network answers without a block."""
 
 
-def shortest(network: Network) -> Network:
-    """The network without any block that can be left out."""
-    while known := blocks(network):
-        network = without(network, known[0])
-    return network
-
-
 def shorter_networks(
     plan: Plan, network: Network, recipe: Recipe, cost_of: CostOf
 ) -> Iterator[tuple[int, Network]]:
@@ -35,16 +28,22 @@ def shorter_networks(
 
     Those go first that change the answers least for what they cost.
     """
-    known = _least_harmful_first(plan, network, recipe, cost_of)
-    for number, block in enumerate(known, 1):
+    gone = 0
+    for block in _least_harmful_first(plan, network, recipe, cost_of):
         # One that overlaps with those that are gone is no block any more.
-        present = {each.end: each for each in blocks(network)}
-        if block.end not in present:
+        present = {each.weights: each for each in blocks(network)}
+        if block.weights not in present:
             continue
-        network = without(network, present[block.end])
-        # Powers of two: each is a network that is cut, timed and perhaps trained for a while.
-        if number & (number - 1) == 0 or number == len(known):
-            yield number, network
+        network = without(network, present[block.weights])
+        gone += 1
+        if _is_power_of_two(gone):
+            yield gone, network
+    if gone and not _is_power_of_two(gone):
+        yield gone, network
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number.bit_count() == 1
 
 
 def _least_harmful_first(

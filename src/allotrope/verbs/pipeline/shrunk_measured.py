@@ -18,9 +18,9 @@ from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrinking.groups import groups
 from allotrope.shrinking.layer_widths import narrowable
 from allotrope.shrinking.prune import pruned
+from allotrope.shrinking.removable_blocks import shortest
 from allotrope.verbs.pipeline.outcome import judging
 from allotrope.verbs.pipeline.round_goals import Goal
-from allotrope.verbs.pipeline.shorter_networks import shortest
 from allotrope.verbs.pipeline.shrunk_values import (
     BEFORE,
     Before,

@@ -63,7 +63,7 @@ def timed_cuts(
             tries = OF_RIVALS if cuts else TRIES
             cuts.append((name, _timed_cut(bench, before, network, goal, recipe, folder, tries)))
         except UsageError as error:
-            bench.show.say(f"{name} does not lead to the goal: {error}")
+            bench.show.say(f"{name} does not lead to the goal, as narrow as it can be")
             refusals.append(error)
             continue
         near = [(title, cut) for title, cut in cuts if cut.excess <= NEAR]
